@@ -1,0 +1,18 @@
+/* Lines to stderr: "divvy: opencl: what happened". */
+#ifndef DV_LOG_H
+#define DV_LOG_H
+
+#include <divvy/backend.h>
+#include <stdarg.h>
+#include <stdbool.h>
+
+/* The most talkative level that is written; DIVVY_LOG_WARN until set. Process-wide, any thread. */
+void dv_log_set_level(divvy_log_level level);
+bool dv_log_enabled(divvy_log_level level);
+
+/* One whole line, written at once. `area` names who speaks: "cpu", "schedule". */
+void dv_log(divvy_log_level level, const char *area, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void dv_log_v(divvy_log_level level, const char *area, const char *format, va_list values)
+    __attribute__((format(printf, 3, 0)));
+
+#endif

@@ -1,0 +1,63 @@
+/* What happened: plain data that the schedule fills and the profile writes. */
+#ifndef DV_RECORD_H
+#define DV_RECORD_H
+
+#include <divvy.h>
+
+enum dv_reason { DV_PROBE, DV_SHARE, DV_FLOOR, DV_TAIL, DV_FIXED }; /* why a partition has its size */
+enum dv_outcome { DV_ACCEPTED, DV_FAILED, DV_LATE, DV_DROPPED };
+
+/* One partition. Times are of the clock of base/clock.h. */
+struct dv_partition_record {
+    unsigned device; /* index into the job's uses */
+    unsigned attempt; /* 1, 2 ... : 2 ran again after a failure */
+    enum dv_outcome outcome;
+    enum dv_reason reason;
+    uint64_t first, count, requested;
+    uint64_t queued_ns, start_ns, end_ns; /* moments: claimed; began; ended */
+    uint64_t jit_ns, copy_in_ns, run_ns, copy_out_ns; /* durations; 0 unknown */
+    uint64_t bytes;
+};
+
+/* One device's part in one job. */
+struct dv_use {
+    unsigned device;         /* index into the profile's devices */
+    unsigned device_class;   /* devices of one class have the same number */
+    uint64_t partitions, items;
+    uint64_t busy_ns;        /* inside accepted partitions */
+    uint64_t min_ns, max_ns; /* of one partition */
+    uint64_t fixed_ns;       /* a */
+    uint64_t ready_ns;       /* moment when the kernel was ready there; 0: it never was */
+    uint64_t build_ns;       /* building during this job */
+    double ns_per_item;      /* the model's b; 0: unknown */
+    bool parked, retired;
+};
+
+/* One finished job. Arrays belong to whoever made the record. */
+struct dv_job_record {
+    uint64_t id;
+    const char *name, *kernel, *schedule;
+    uint64_t count;
+    uint64_t start_ns, end_ns; /* moments: submitted; last acceptance */
+    uint64_t split_ns, combine_ns; /* durations, over all workers */
+    divvy_status status;
+    const char *error; /* "" if OK */
+    size_t use_count;
+    struct dv_use *uses;
+    size_t partition_count; /* 0 when partitions are not kept */
+    struct dv_partition_record *partitions;
+    /* filled by dv_bound: */
+    uint64_t bound_ns; /* 0: unknown */
+    divvy_bound_basis bound_basis;
+    double efficiency;
+};
+
+/* Fills the bound: the T at which the capacities of all usable devices, from their fixed costs on and from the
+ * moment their kernel is ready, add up to the work done. Work is busy time times relative speed: devices of one
+ * class have the same speed, classes compare by nanoseconds per item in this job, or by the model. A device counts
+ * as usable unless it was retired; parked and untried ones count by their model.
+ * MEASURED: every usable device ran at least two partitions, and UNKNOWN: some usable device has neither run nor a
+ * model (the bound is 0 then). */
+void dv_bound(struct dv_job_record *job);
+
+#endif
