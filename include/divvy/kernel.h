@@ -98,8 +98,13 @@
 /* ---- OpenCL C 1.2 ------------------------------------------------------------------------------
  *
  * This half is expanded by the host's preprocessor when a kernel file is built, since OpenCL C 1.2 has
- * no variadic macros. DIVVY__BEGIN, DIVVY__STOP, DIVVY__STEP and DIVVY__SLOT stay as they are: the backend
- * defines them in front of the text, as suits the device it builds for. */
+ * no variadic macros. Two macros stay as they are, and the backend defines them in front of the text, as suits the
+ * device it builds for:
+ *
+ *     DIVVY__LOOP(i, first, count)   the head of a loop in which this work-item meets its part of the indices
+ *     DIVVY__SLOT                    the lane of that loop's turn
+ *
+ * An entry called with count 0 does nothing at all, and looks at no argument. */
 
 #define DIVVY_GLOBAL __global
 
@@ -109,15 +114,14 @@
     __kernel void name##_entry(DIVVY__EACH(DIVVY__ENTRY, ~, __VA_ARGS__) ulong divvy__first,             \
                                ulong divvy__count, ulong divvy__total)                                   \
     {                                                                                                    \
-        name##_body(DIVVY__EACH(DIVVY__PASS, ~, __VA_ARGS__) divvy__first, divvy__count, divvy__total);  \
+        if (divvy__count > 0)                                                                            \
+            name##_body(DIVVY__EACH(DIVVY__PASS, ~, __VA_ARGS__) divvy__first, divvy__count,             \
+                        divvy__total);                                                                   \
     }                                                                                                    \
     void name##_body(DIVVY__EACH(DIVVY__BODY, ~, __VA_ARGS__) ulong divvy__first, ulong divvy__count,    \
                      ulong divvy__total)
 
-#define DIVVY_FOR(i)                                                                                     \
-    for (ulong i = DIVVY__BEGIN(divvy__first, divvy__count),                                             \
-               divvy__stop = DIVVY__STOP(divvy__first, divvy__count);                                    \
-         i < divvy__stop; i += DIVVY__STEP)
+#define DIVVY_FOR(i) DIVVY__LOOP(i, divvy__first, divvy__count)
 #define DIVVY_LANE DIVVY__SLOT
 
 #define DIVVY__BODY(x, k, p) DIVVY__CALL(DIVVY__BODY_, x, k, p)
