@@ -9,7 +9,7 @@
 struct dv_core {
     unsigned cpu;  /* the operating system's number of that hardware thread */
     unsigned numa; /* index of its NUMA node */
-    unsigned kind; /* cores of one kind are alike; 0 is the least efficient at saving energy, the fastest last */
+    unsigned kind; /* cores of one kind are alike; 0 saves most energy, the fastest kind is last */
     unsigned package;
     unsigned threads; /* hardware threads of the core that are allowed */
 };

@@ -1,0 +1,54 @@
+#include "base/log.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static atomic_int most_talkative = DIVVY_LOG_WARN;
+
+void dv_log_set_level(divvy_log_level level)
+{
+    atomic_store_explicit(&most_talkative, level, memory_order_relaxed);
+}
+
+bool dv_log_enabled(divvy_log_level level)
+{
+    return (int)level <= atomic_load_explicit(&most_talkative, memory_order_relaxed);
+}
+
+/* One write() a line, so that the lines of several threads and processes do not mix. */
+static void write_whole(const char *line, size_t length)
+{
+    while (length > 0) {
+        ssize_t written = write(STDERR_FILENO, line, length);
+        if (written <= 0)
+            return;
+        line += written;
+        length -= (size_t)written;
+    }
+}
+
+void dv_log_v(divvy_log_level level, const char *area, const char *format, va_list values)
+{
+    if (!dv_log_enabled(level))
+        return;
+    char line[4096];
+    const size_t room = sizeof line - 1; /* the last byte is for the newline */
+    int head = snprintf(line, room, "divvy: %s: ", area);
+    size_t used = head < 0 ? 0 : (size_t)head < room ? (size_t)head : room - 1;
+    vsnprintf(line + used, room - used, format, values);
+    size_t length = strlen(line);
+    while (length > 0 && line[length - 1] == '\n')
+        length--;
+    line[length++] = '\n';
+    write_whole(line, length);
+}
+
+void dv_log(divvy_log_level level, const char *area, const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    dv_log_v(level, area, format, values);
+    va_end(values);
+}

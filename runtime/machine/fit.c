@@ -1,0 +1,143 @@
+#include "machine/fit.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+__attribute__((format(printf, 1, 2))) static char *reason(const char *format, ...)
+{
+    char *text = NULL;
+    va_list values;
+    va_start(values, format);
+    if (vasprintf(&text, format, values) < 0)
+        text = NULL;
+    va_end(values);
+    return text ? text : strdup("no memory to tell why");
+}
+
+/* ---- Who may write ---------------------------------------------------------------------------- */
+
+static bool others_may_write(const struct stat *facts)
+{
+    if (S_ISDIR(facts->st_mode) && (facts->st_mode & S_ISVTX) && (facts->st_uid == 0 || facts->st_uid == geteuid()))
+        return false;
+    if (facts->st_mode & S_IWOTH)
+        return true;
+    return (facts->st_mode & S_IWGRP) && facts->st_gid != facts->st_uid;
+}
+
+char *dv_fit_owner(const char *path)
+{
+    struct stat facts;
+    if (stat(path, &facts) != 0)
+        return reason("%s: %s", path, strerror(errno));
+    if (others_may_write(&facts))
+        return reason("%s can be written to by others than its owner (mode %03o); chmod go-w makes it safe", path,
+                      (unsigned)facts.st_mode & 0777);
+    return NULL;
+}
+
+/* ---- Sanitizers ------------------------------------------------------------------------------- */
+
+/* A file in memory. */
+struct image {
+    const unsigned char *bytes;
+    size_t size;
+};
+
+static bool holds(const struct image *image, size_t offset, size_t bytes)
+{
+    return offset <= image->size && bytes <= image->size - offset;
+}
+
+/* The names of the dynamic symbols: of the string table that belongs to the section of that type. */
+static struct image symbol_names(const struct image *image)
+{
+    const struct image none = {0};
+    ElfW(Ehdr) head;
+    if (!holds(image, 0, sizeof head) || memcmp(image->bytes, ELFMAG, SELFMAG) != 0)
+        return none;
+    memcpy(&head, image->bytes, sizeof head);
+    if (head.e_shentsize != sizeof(ElfW(Shdr)) || !holds(image, head.e_shoff, head.e_shnum * sizeof(ElfW(Shdr))))
+        return none;
+    for (unsigned i = 0; i < head.e_shnum; i++) {
+        ElfW(Shdr) symbols, names;
+        memcpy(&symbols, image->bytes + head.e_shoff + i * sizeof symbols, sizeof symbols);
+        if (symbols.sh_type != SHT_DYNSYM || symbols.sh_link >= head.e_shnum)
+            continue;
+        memcpy(&names, image->bytes + head.e_shoff + symbols.sh_link * sizeof names, sizeof names);
+        if (holds(image, names.sh_offset, names.sh_size))
+            return (struct image){image->bytes + names.sh_offset, names.sh_size};
+    }
+    return none;
+}
+
+static bool has_name(const struct image *names, const char *name)
+{
+    return names->bytes && memmem(names->bytes, names->size, name, strlen(name));
+}
+
+char *dv_fit_sanitizer(const char *path)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat facts;
+    if (file < 0 || fstat(file, &facts) != 0) {
+        char *why = reason("%s: %s", path, strerror(errno));
+        if (file >= 0)
+            close(file);
+        return why;
+    }
+    struct image image = {.size = (size_t)facts.st_size};
+    void *mapped = image.size ? mmap(NULL, image.size, PROT_READ, MAP_PRIVATE, file, 0) : MAP_FAILED;
+    close(file);
+    if (mapped == MAP_FAILED)
+        return NULL; /* dlopen will tell better */
+    image.bytes = mapped;
+    const struct image names = symbol_names(&image);
+    const char *found = has_name(&names, "__asan_init") ? "address" : has_name(&names, "__tsan_init") ? "thread" : "none";
+    munmap(mapped, image.size);
+    if (strcmp(found, DIVVY_SANITIZER) == 0 || strcmp(found, "none") == 0)
+        return NULL; /* one without instrumented code tells its sanitizer itself */
+    return reason("%s is built with sanitizer %s, this library with %s", path, found, DIVVY_SANITIZER);
+}
+
+/* ---- The object ------------------------------------------------------------------------------- */
+
+static const char *missing_function(const divvy_backend *backend)
+{
+    return !backend->probe    ? "probe"
+           : !backend->open   ? "open"
+           : !backend->close  ? "close"
+           : !backend->load   ? "load"
+           : !backend->unload ? "unload"
+           : !backend->start  ? "start"
+           : !backend->finish ? "finish"
+                              : NULL;
+}
+
+char *dv_fit_backend(const char *path, const char *name, const divvy_backend *backend)
+{
+    /* Size and version come first in every version; nothing else is read before they fit. */
+    if (backend->abi != DIVVY_BACKEND_ABI)
+        return reason("%s is made for backend interface %u, this library has %u", path, (unsigned)backend->abi,
+                      (unsigned)DIVVY_BACKEND_ABI);
+    if (backend->size < sizeof *backend)
+        return reason("%s exports a backend of %u bytes, this library needs %zu", path, (unsigned)backend->size,
+                      sizeof *backend);
+    if (!backend->name || strcmp(backend->name, name) != 0)
+        return reason("%s calls itself \"%s\", its file \"%s\"", path, backend->name ? backend->name : "", name);
+    if (!backend->sanitizer || strcmp(backend->sanitizer, DIVVY_SANITIZER) != 0)
+        return reason("%s is built with sanitizer %s, this library with %s", path,
+                      backend->sanitizer ? backend->sanitizer : "unknown", DIVVY_SANITIZER);
+    if (missing_function(backend))
+        return reason("%s lacks the function %s", path, missing_function(backend));
+    return NULL;
+}
