@@ -31,7 +31,7 @@ static bool list_has(const char *list, const char *item)
 
 static FILE *open_below(const char *root, const char *path)
 {
-    char whole[2 * PATH_MAX];
+    char whole[4 * PATH_MAX];
     int length = snprintf(whole, sizeof whole, "%s%s", root, path);
     return length > 0 && (size_t)length < sizeof whole ? fopen(whole, "re") : NULL;
 }
@@ -87,7 +87,7 @@ static bool find_group(const char *root, bool second, char out_group[PATH_MAX])
 
 static double read_number(const char *root, const char *folder, const char *name)
 {
-    char path[2 * PATH_MAX];
+    char path[3 * PATH_MAX];
     double number = -1;
     snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *file = open_below(root, path);
@@ -102,7 +102,7 @@ static double read_number(const char *root, const char *folder, const char *name
 /* "200000 100000" or "max 100000". */
 static double read_second(const char *root, const char *folder)
 {
-    char path[2 * PATH_MAX];
+    char path[3 * PATH_MAX];
     double quota = 0, period = 0;
     snprintf(path, sizeof path, "%s/cpu.max", folder);
     FILE *file = open_below(root, path);
