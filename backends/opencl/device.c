@@ -1,0 +1,180 @@
+/* Opens and closes a device, and measures how fast data gets to it. */
+#include "opencl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { NOTHING_BYTES = 256, TRANSFER_BYTES = 1 << 20, LATENCY_ROUNDS = 5, TRANSFER_ROUNDS = 3 };
+
+static bool offers(cl_device_id id, cl_device_partition_property wanted)
+{
+    cl_device_partition_property kinds[16] = {0};
+    size_t bytes = 0;
+    if (clGetDeviceInfo(id, CL_DEVICE_PARTITION_PROPERTIES, sizeof kinds, kinds, &bytes) != CL_SUCCESS)
+        return false;
+    for (size_t k = 0; k < bytes / sizeof *kinds && k < sizeof kinds / sizeof *kinds; k++)
+        if (kinds[k] == wanted)
+            return true;
+    return false;
+}
+
+/* A part of the device with `units` compute units. */
+static divvy_status divide(const divvy_host *host, const struct dv_cl_found *found, unsigned units,
+                           cl_device_id *out_id)
+{
+    if (units > found->units)
+        return host->fail(host, DIVVY_LIMIT, "\"%s\" has %u compute units, and %u were asked for", found->name,
+                          found->units, units);
+    const cl_device_partition_property by_counts[] = {CL_DEVICE_PARTITION_BY_COUNTS, (cl_device_partition_property)units,
+                                                      CL_DEVICE_PARTITION_BY_COUNTS_LIST_END, 0};
+    const cl_device_partition_property equally[] = {CL_DEVICE_PARTITION_EQUALLY, (cl_device_partition_property)units, 0};
+    cl_int code = CL_DEVICE_PARTITION_FAILED;
+    cl_device_id parts[256];
+    cl_uint count = 0;
+    if (offers(found->id, CL_DEVICE_PARTITION_BY_COUNTS))
+        code = clCreateSubDevices(found->id, by_counts, 1, parts, &count);
+    if (code != CL_SUCCESS && offers(found->id, CL_DEVICE_PARTITION_EQUALLY) && found->units / units <= 256)
+        code = clCreateSubDevices(found->id, equally, 256, parts, &count);
+    if (code != CL_SUCCESS || count == 0)
+        return host->fail(host, DIVVY_UNSUPPORTED, "\"%s\" cannot be opened with %u of its %u compute units: %s",
+                          found->name, units, found->units, dv_cl_code_name(code));
+    for (cl_uint k = 1; k < count; k++)
+        clReleaseDevice(parts[k]);
+    *out_id = parts[0];
+    return DIVVY_OK;
+}
+
+static divvy_status make_queues(struct dv_cl_device *device)
+{
+    cl_command_queue_properties properties = device->found->profiled ? CL_QUEUE_PROFILING_ENABLE : 0;
+    for (unsigned k = 0; k < device->slot_count; k++) {
+        cl_int code;
+        device->slots[k].queue = clCreateCommandQueue(device->context, device->id, properties, &code);
+        DV_CL_TRY(dv_cl_check(device, code, "making", "a queue"));
+    }
+    return DIVVY_OK;
+}
+
+static divvy_status make_context(struct dv_cl_device *device)
+{
+    const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)device->found->platform, 0};
+    cl_int code;
+    device->context = clCreateContext(properties, 1, &device->id, NULL, NULL, &code);
+    DV_CL_TRY(dv_cl_check(device, code, "making", "a context"));
+    device->nothing = clCreateBuffer(device->context, CL_MEM_READ_WRITE, NOTHING_BYTES, NULL, &code);
+    return dv_cl_check(device, code, "making", "a buffer");
+}
+
+/* ---- Rates ---- */
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static cl_int timed_copy(const struct dv_cl_device *device, cl_mem buffer, void *host, size_t bytes, bool upload,
+                         uint64_t *best_ns)
+{
+    cl_command_queue queue = device->slots[0].queue;
+    uint64_t before_ns = device->host->now_ns();
+    cl_int code = upload ? clEnqueueWriteBuffer(queue, buffer, CL_TRUE, 0, bytes, host, 0, NULL, NULL)
+                         : clEnqueueReadBuffer(queue, buffer, CL_TRUE, 0, bytes, host, 0, NULL, NULL);
+    *best_ns = least(*best_ns, device->host->now_ns() - before_ns + 1);
+    return code;
+}
+
+/* Best of a few copies between pinned memory and the device: some milliseconds at most. */
+static divvy_status measure_rates(struct dv_cl_device *device, divvy_rates *out_rates)
+{
+    cl_int code;
+    cl_mem pinned = NULL, buffer = NULL;
+    void *host = NULL;
+    uint64_t latency_ns = UINT64_MAX, upload_ns = UINT64_MAX, download_ns = UINT64_MAX;
+
+    buffer = clCreateBuffer(device->context, CL_MEM_READ_WRITE, TRANSFER_BYTES, NULL, &code);
+    if (code == CL_SUCCESS)
+        pinned = clCreateBuffer(device->context, CL_MEM_READ_WRITE | CL_MEM_ALLOC_HOST_PTR, TRANSFER_BYTES, NULL, &code);
+    if (code == CL_SUCCESS)
+        host = clEnqueueMapBuffer(device->slots[0].queue, pinned, CL_TRUE, CL_MAP_READ | CL_MAP_WRITE, 0, TRANSFER_BYTES, 0,
+                                  NULL, NULL, &code);
+    if (code == CL_SUCCESS)
+        memset(host, 0, TRANSFER_BYTES);
+    for (int k = 0; k < LATENCY_ROUNDS && code == CL_SUCCESS; k++)
+        code = timed_copy(device, buffer, host, 4, true, &latency_ns);
+    for (int k = 0; k < TRANSFER_ROUNDS && code == CL_SUCCESS; k++)
+        code = timed_copy(device, buffer, host, TRANSFER_BYTES, true, &upload_ns);
+    for (int k = 0; k < TRANSFER_ROUNDS && code == CL_SUCCESS; k++)
+        code = timed_copy(device, buffer, host, TRANSFER_BYTES, false, &download_ns);
+    if (host && code == CL_SUCCESS)
+        code = clEnqueueUnmapMemObject(device->slots[0].queue, pinned, host, 0, NULL, NULL);
+    if (host && code == CL_SUCCESS)
+        code = clFinish(device->slots[0].queue);
+    if (pinned)
+        clReleaseMemObject(pinned);
+    if (buffer)
+        clReleaseMemObject(buffer);
+
+    DV_CL_TRY(dv_cl_check(device, code, "measuring", "transfers"));
+    out_rates->latency_ns = latency_ns;
+    out_rates->upload_bytes_per_s = (uint64_t)(1e9 * TRANSFER_BYTES / (double)upload_ns);
+    out_rates->download_bytes_per_s = (uint64_t)(1e9 * TRANSFER_BYTES / (double)download_ns);
+    return DIVVY_OK;
+}
+
+/* ---- Open and close ---- */
+
+static divvy_status open_parts(struct dv_cl_device *device, unsigned units, divvy_rates *out_rates)
+{
+    if (units > 0 && units != device->found->units)
+        DV_CL_TRY(divide(device->host, device->found, units, &device->id));
+    else
+        device->id = device->found->id;
+    DV_CL_TRY(make_context(device));
+    DV_CL_TRY(make_queues(device));
+    return device->found->staged ? measure_rates(device, out_rates) : DIVVY_OK;
+}
+
+divvy_status dv_cl_open(const divvy_host *host, const struct dv_cl_found *found, unsigned units,
+                        struct dv_cl_device **out_device, divvy_rates *out_rates)
+{
+    struct dv_cl_device *device = calloc(1, sizeof *device);
+    if (!device)
+        return host->fail(host, DIVVY_NO_MEMORY, "no memory to open \"%s\"", found->name);
+    device->host = host;
+    device->found = found;
+    device->units = units > 0 ? units : found->units;
+    device->slot_count = found->staged ? 2 : 1;
+    divvy_status status = open_parts(device, units, out_rates);
+    if (status != DIVVY_OK) {
+        dv_cl_close(device);
+        return status;
+    }
+    if (found->short_loops)
+        host->log(host, DIVVY_LOG_WARN,
+                  "\"%s\" ends the loops of a work-item after 65,535 turns: kernels with more per index give wrong "
+                  "results there",
+                  found->name);
+    *out_device = device;
+    return DIVVY_OK;
+}
+
+void dv_cl_close(struct dv_cl_device *device)
+{
+    if (device->hung) {
+        device->host->log(device->host, DIVVY_LOG_WARN, "\"%s\" still hangs: its buffers are left behind",
+                          device->found->name);
+        free(device);
+        return;
+    }
+    dv_cl_free_arrays(device);
+    for (unsigned k = 0; k < device->slot_count; k++)
+        if (device->slots[k].queue)
+            clReleaseCommandQueue(device->slots[k].queue);
+    if (device->nothing)
+        clReleaseMemObject(device->nothing);
+    if (device->context)
+        clReleaseContext(device->context);
+    if (device->id && device->id != device->found->id)
+        clReleaseDevice(device->id);
+    free(device);
+}

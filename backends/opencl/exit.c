@@ -1,0 +1,58 @@
+/* The end of the process. Drivers free their compilers and thread pools in destructors, which run while other threads
+ * may still build or launch: those crash. So the process waits for them, and what comes later is turned away. */
+#include "opencl.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PATIENCE_MS = 3000 };
+
+static atomic_uint calls;      /* in progress, and partitions in flight */
+static atomic_bool ending;     /* no further call begins */
+static atomic_bool ended;      /* none may go on either */
+static pid_t guarded;          /* a child of fork has none of the threads */
+static const divvy_host *log_host;
+
+static void wait_for_calls(void)
+{
+    if (getpid() != guarded) {
+        atomic_store(&ending, true);
+        atomic_store(&ended, true);
+        return;
+    }
+    atomic_store(&ending, true);
+    for (int waited = 0; atomic_load(&calls) > 0 && waited < PATIENCE_MS; waited++)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    atomic_store(&ended, true);
+    if (atomic_load(&calls) > 0)
+        log_host->log(log_host, DIVVY_LOG_DEBUG, "the process ends while a device is still at work");
+}
+
+void dv_cl_guard_exit(const divvy_host *host)
+{
+    guarded = getpid();
+    log_host = host;
+    if (atexit(wait_for_calls) != 0)
+        host->log(host, DIVVY_LOG_DEBUG, "the end of the process will not wait for builds");
+}
+
+bool dv_cl_enter(void)
+{
+    atomic_fetch_add(&calls, 1);
+    if (!atomic_load(&ending))
+        return true;
+    atomic_fetch_sub(&calls, 1);
+    return false;
+}
+
+void dv_cl_leave(void)
+{
+    atomic_fetch_sub(&calls, 1);
+}
+
+bool dv_cl_alive(void)
+{
+    return !atomic_load(&ended);
+}

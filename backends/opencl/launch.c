@@ -1,0 +1,303 @@
+/* Starts partitions and finishes them. */
+#include "opencl.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    LOCAL_AIM = 64,           /* work-items in a group, if the device does not say otherwise */
+    RUNS_PER_UNIT = 16,       /* enough to even out irregular kernels, few enough to keep runs long */
+    FOLD_ITEMS_PER_UNIT = 256,
+    FOLD_INDICES_PER_ITEM = 1024, /* bounds the loops of large partitions; lanes are then a thousandth of the data */
+    POLL_MIN_NS = 10000,
+    POLL_MAX_NS = 1000000,
+};
+
+static const size_t items_max = (size_t)1 << 31; /* per launch; the loop's stride does the rest */
+
+/* ---- How a partition is laid over work-items ---- */
+
+static size_t at_most(size_t value, size_t limit)
+{
+    return value < limit ? value : limit;
+}
+
+static size_t rounded_up(size_t value, size_t step)
+{
+    return value > 0 ? (value + step - 1) / step * step : step;
+}
+
+divvy_status dv_cl_choose_local(const struct dv_cl_device *device, cl_kernel entry, const char *name,
+                                size_t *out_local)
+{
+    size_t limit = 1, multiple = 1, sizes[16] = {1};
+    if (device->found->loops == DV_CL_RUNS) {
+        *out_local = 1;
+        return DIVVY_OK;
+    }
+    cl_int code = clGetKernelWorkGroupInfo(entry, device->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof limit, &limit, NULL);
+    DV_CL_TRY(dv_cl_check(device, code, "asking for the work-group size of", name));
+    code = clGetDeviceInfo(device->id, CL_DEVICE_MAX_WORK_ITEM_SIZES, sizeof sizes, sizes, NULL);
+    DV_CL_TRY(dv_cl_check(device, code, "asking for the largest work-group for", name));
+    code = clGetKernelWorkGroupInfo(entry, device->id, CL_KERNEL_PREFERRED_WORK_GROUP_SIZE_MULTIPLE, sizeof multiple,
+                                    &multiple, NULL);
+    if (code != CL_SUCCESS || multiple == 0)
+        multiple = 1;
+    limit = at_most(limit, sizes[0]);
+    size_t aim = rounded_up(LOCAL_AIM, multiple);
+    if (aim > limit)
+        aim = limit >= multiple ? limit / multiple * multiple : limit;
+    *out_local = aim > 0 ? aim : 1;
+    return DIVVY_OK;
+}
+
+/* How many work-items a partition of `count` indices gets, and how many lanes its folds have. */
+static size_t item_count(const struct dv_cl_device *device, const struct dv_cl_kernel *loaded, size_t count)
+{
+    if (device->found->loops == DV_CL_RUNS)
+        return at_most(count > 0 ? count : 1, (size_t)device->units * RUNS_PER_UNIT);
+    size_t items = rounded_up(at_most(count, items_max), loaded->local);
+    if (!loaded->folds)
+        return items;
+    size_t enough = count / FOLD_INDICES_PER_ITEM;
+    size_t least = (size_t)device->units * FOLD_ITEMS_PER_UNIT;
+    return at_most(items, rounded_up(enough > least ? enough : least, loaded->local));
+}
+
+static size_t lane_count(const struct dv_cl_device *device, const struct dv_cl_kernel *loaded, size_t items)
+{
+    if (!loaded->folds)
+        return 0;
+    return device->found->loops == DV_CL_RUNS ? items * DIVVY_LANES : items;
+}
+
+/* ---- Start ---- */
+
+static divvy_status set_argument(struct dv_cl_device *device, const struct dv_cl_kernel *loaded, unsigned *at,
+                                 size_t bytes, const void *value, const char *name)
+{
+    cl_int code = clSetKernelArg(loaded->entry, *at, bytes, value);
+    ++*at;
+    return dv_cl_check(device, code, "setting", name);
+}
+
+static bool has_base(divvy_kind kind)
+{
+    return kind == DIVVY_KIND_in || kind == DIVVY_KIND_out || kind == DIVVY_KIND_inout || kind == DIVVY_KIND_halo;
+}
+
+static divvy_status set_parameter(struct dv_cl_device *device, struct dv_cl_slot *slot,
+                                  const struct dv_cl_kernel *loaded, const divvy_partition *partition, unsigned k,
+                                  unsigned *at)
+{
+    const divvy_parameter *parameter = &loaded->kernel->parameters[k];
+    const divvy_slice *slice = &partition->slices[k];
+    if (parameter->kind == DIVVY_KIND_value)
+        return set_argument(device, loaded, at, parameter->element_bytes, slice->data, parameter->name);
+    cl_mem buffer = NULL;
+    DV_CL_TRY(dv_cl_bring(device, slot, partition, k, &buffer));
+    DV_CL_TRY(set_argument(device, loaded, at, sizeof buffer, &buffer, parameter->name));
+    if (!has_base(parameter->kind))
+        return DIVVY_OK;
+    cl_ulong base = slice->base;
+    return set_argument(device, loaded, at, sizeof base, &base, parameter->name);
+}
+
+static divvy_status set_arguments(struct dv_cl_device *device, struct dv_cl_slot *slot,
+                                  const struct dv_cl_kernel *loaded, const divvy_partition *partition)
+{
+    const cl_ulong range[] = {partition->first, partition->count, partition->total};
+    unsigned at = 0;
+    for (unsigned k = 0; k < loaded->kernel->parameter_count; k++)
+        DV_CL_TRY(set_parameter(device, slot, loaded, partition, k, &at));
+    for (unsigned k = 0; k < 3; k++)
+        DV_CL_TRY(set_argument(device, loaded, &at, sizeof range[k], &range[k], "the range"));
+    return DIVVY_OK;
+}
+
+static divvy_status queue_partition(struct dv_cl_device *device, struct dv_cl_slot *slot, divvy_partition *partition)
+{
+    const struct dv_cl_kernel *loaded = partition->loaded;
+    const char *name = loaded->kernel->name;
+    size_t items = item_count(device, loaded, partition->count);
+    slot->lanes = lane_count(device, loaded, items);
+    DV_CL_TRY(set_arguments(device, slot, loaded, partition));
+
+    cl_event event;
+    cl_int code = clEnqueueNDRangeKernel(slot->queue, loaded->entry, 1, NULL, &items, &loaded->local, slot->wait_count,
+                                         slot->wait_count > 0 ? slot->waits : NULL, &event);
+    DV_CL_TRY(dv_cl_check(device, code, "launching", name));
+    dv_cl_note(slot, event, DV_CL_RUN, name);
+    if (!device->found->staged)
+        partition->touched = true;
+    for (unsigned k = 0; k < loaded->kernel->parameter_count; k++)
+        DV_CL_TRY(dv_cl_fetch(device, slot, partition, k));
+    return dv_cl_check(device, clFlush(slot->queue), "starting", name);
+}
+
+divvy_status dv_cl_start(struct dv_cl_device *device, divvy_partition *partition)
+{
+    struct dv_cl_slot *slot = &device->slots[device->next_slot];
+    if (device->hung)
+        return device->host->fail(device->host, DIVVY_DEVICE_LOST, "\"%s\" hangs", device->found->name);
+    if (slot->busy)
+        return device->host->fail(device->host, DIVVY_LIMIT, "\"%s\" takes %u partitions at a time",
+                                  device->found->name, device->slot_count);
+    slot->started_ns = device->host->now_ns();
+    slot->copied_ns = slot->bytes_in = slot->bytes_out = 0;
+    divvy_status status = queue_partition(device, slot, partition);
+    if (status != DIVVY_OK) {
+        clFinish(slot->queue); /* what was queued must not outlive this call */
+        dv_cl_clear(device, slot);
+        return status;
+    }
+    slot->busy = true;
+    partition->slot = slot;
+    device->next_slot = (device->next_slot + 1) % device->slot_count;
+    return DIVVY_OK;
+}
+
+/* ---- Finish ---- */
+
+/* Waits for an event; false at the deadline. */
+static bool wait_for(const struct dv_cl_device *device, cl_event event, uint64_t deadline_ns, cl_int *out_code)
+{
+    if (deadline_ns == 0 || !device->found->staged) {
+        *out_code = clWaitForEvents(1, &event);
+        return true;
+    }
+    const uint64_t began_ns = device->host->now_ns();
+    for (;;) {
+        cl_int state;
+        *out_code = clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL);
+        if (*out_code != CL_SUCCESS || state <= CL_COMPLETE)
+            return true;
+        uint64_t now_ns = device->host->now_ns();
+        if (now_ns >= deadline_ns)
+            return false;
+        uint64_t pause_ns = (now_ns - began_ns) / 16; /* late by a sixteenth at most, but for the clock's grain */
+        pause_ns = pause_ns < POLL_MIN_NS ? POLL_MIN_NS : pause_ns > POLL_MAX_NS ? POLL_MAX_NS : pause_ns;
+        if (pause_ns > deadline_ns - now_ns)
+            pause_ns = deadline_ns - now_ns;
+        nanosleep(&(struct timespec){.tv_nsec = (long)pause_ns}, NULL);
+    }
+}
+
+/* Whether each command has succeeded; the first that has not is told. */
+static bool all_succeeded(struct dv_cl_device *device, const struct dv_cl_slot *slot)
+{
+    static const char *const doing[] = {"uploading", "running", "downloading"};
+    for (unsigned k = 0; k < slot->command_count; k++) {
+        const struct dv_cl_command *command = &slot->commands[k];
+        cl_int state = CL_COMPLETE;
+        cl_int code =
+            clGetEventInfo(command->event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL);
+        if (code == CL_SUCCESS && state > CL_COMPLETE)
+            device->hung = true; /* the wait failed: this may still run */
+        if (code != CL_SUCCESS || state != CL_COMPLETE) {
+            (void)device->host->fail(device->host, DIVVY_DEVICE_LOST, "%s %s on \"%s\": %s (%d)",
+                                     doing[command->step], command->name, device->found->name,
+                                     dv_cl_code_name(code != CL_SUCCESS ? code : state),
+                                     code != CL_SUCCESS ? code : state);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A command's duration and when it was queued and begun, if the driver's clock can be believed. */
+static bool times_of(const struct dv_cl_command *command, uint64_t wall_ns, cl_ulong *queued, cl_ulong *start,
+                     cl_ulong *end)
+{
+    return clGetEventProfilingInfo(command->event, CL_PROFILING_COMMAND_QUEUED, sizeof *queued, queued, NULL) == CL_SUCCESS &&
+           clGetEventProfilingInfo(command->event, CL_PROFILING_COMMAND_START, sizeof *start, start, NULL) == CL_SUCCESS &&
+           clGetEventProfilingInfo(command->event, CL_PROFILING_COMMAND_END, sizeof *end, end, NULL) == CL_SUCCESS &&
+           *start > 0 && *end > *start && *queued <= *start && *end - *start <= wall_ns && *start - *queued <= wall_ns;
+}
+
+/* From the events if all of them are plausible (some drivers answer zeros, or starts before submissions), else from the
+ * host's clock, which knows the whole only. */
+static divvy_timing timing_of(const struct dv_cl_device *device, const struct dv_cl_slot *slot)
+{
+    uint64_t wall_ns = device->host->now_ns() - slot->started_ns, spent_ns = 0;
+    divvy_timing timing = {.copy_in_ns = slot->copied_ns, .bytes_in = slot->bytes_in, .bytes_out = slot->bytes_out};
+    bool plausible = device->found->profiled;
+    for (unsigned k = 0; k < slot->command_count && plausible; k++) {
+        const struct dv_cl_command *command = &slot->commands[k];
+        cl_ulong queued, start, end;
+        bool in_place = !device->found->staged && command->step == DV_CL_COPY_OUT; /* may well take no time at all */
+        if (in_place)
+            continue;
+        plausible = times_of(command, wall_ns, &queued, &start, &end);
+        if (!plausible)
+            break;
+        if (k == 0)
+            timing.queued_ns = start - queued;
+        uint64_t *step_ns = command->step == DV_CL_COPY_IN ? &timing.copy_in_ns
+                            : command->step == DV_CL_RUN   ? &timing.run_ns
+                                                           : &timing.copy_out_ns;
+        *step_ns += end - start;
+        spent_ns += end - start;
+    }
+    if (plausible && spent_ns <= wall_ns)
+        return timing;
+    return (divvy_timing){.copy_in_ns = slot->copied_ns,
+                          .run_ns = wall_ns - slot->copied_ns,
+                          .bytes_in = slot->bytes_in,
+                          .bytes_out = slot->bytes_out};
+}
+
+divvy_outcome dv_cl_finish(struct dv_cl_device *device, divvy_partition *partition, uint64_t deadline_ns)
+{
+    struct dv_cl_slot *slot = partition->slot;
+    cl_int code = CL_SUCCESS;
+    if (!wait_for(device, slot->commands[slot->command_count - 1].event, deadline_ns, &code)) {
+        device->hung = true;
+        (void)device->host->fail(device->host, DIVVY_DEVICE_LOST, "running %s on \"%s\": not over at the deadline",
+                                 partition->kernel->name, device->found->name);
+        return DIVVY_LATE;
+    }
+    bool good = all_succeeded(device, slot);
+    if (good && code != CL_SUCCESS)
+        good = dv_cl_check(device, code, "waiting for", partition->kernel->name) == DIVVY_OK;
+    if (good) {
+        dv_cl_settle(device, slot, partition);
+        partition->timing = timing_of(device, slot);
+    } else {
+        dv_cl_distrust_shared(slot);
+    }
+    if (!device->hung)
+        dv_cl_clear(device, slot);
+    return good ? DIVVY_DONE : DIVVY_FAILED;
+}
+
+/* ---- The launch over no index ---- */
+
+enum { TRIAL_BYTES = 4096 };
+
+divvy_status dv_cl_try(struct dv_cl_device *device, struct dv_cl_kernel *loaded, uint64_t *out_ns)
+{
+    const divvy_kernel *kernel = loaded->kernel;
+    divvy_slice slices[DIVVY_PARAMETERS_MAX] = {0};
+    divvy_partial partials[DIVVY_PARAMETERS_MAX] = {0};
+    size_t bytes = TRIAL_BYTES;
+    for (unsigned k = 0; k < kernel->parameter_count; k++)
+        bytes = kernel->parameters[k].element_bytes > bytes ? kernel->parameters[k].element_bytes : bytes;
+    char *memory = calloc(kernel->parameter_count + 1, bytes);
+    if (!memory)
+        return device->host->fail(device->host, DIVVY_NO_MEMORY, "no memory to try %s", kernel->name);
+    for (unsigned k = 0; k < kernel->parameter_count; k++) {
+        slices[k].data = dv_cl_is_fold(kernel->parameters[k].kind) ? (void *)&partials[k] : memory + k * bytes;
+        slices[k].bytes = kernel->parameters[k].element_bytes;
+    }
+    divvy_partition partition = {.total = 1, .job = UINT64_MAX, .kernel = kernel, .loaded = loaded, .slices = slices};
+    uint64_t before_ns = device->host->now_ns();
+    divvy_status status = dv_cl_start(device, &partition);
+    if (status == DIVVY_OK && dv_cl_finish(device, &partition, 0) != DIVVY_DONE)
+        status = DIVVY_DEVICE_LOST;
+    *out_ns = device->host->now_ns() - before_ns;
+    dv_cl_forget_shared(device);
+    free(memory);
+    return status;
+}
