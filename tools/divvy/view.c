@@ -1,0 +1,151 @@
+/* divvy view: a profile in the terminal. Knows its JSON alone. */
+#include "view.h"
+
+#include "commands.h"
+
+#include <getopt.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "usage: divvy view FILE [--job ID|NAME] [--all] [--json] [--width N] [--no-color]\n"
+    "\n"
+    "Shows the profile that a program wrote (DIVVY_PROFILE=FILE): for each job and device\n"
+    "what it computed, how long it took, how near it came to the best possible time, and\n"
+    "when each device was busy.\n"
+    "\n"
+    "  --job ID|NAME  only jobs of this number, name or kernel\n"
+    "  --all          every job, also the fourth and later ones of a kernel\n"
+    "  --json         the computed facts as JSON\n"
+    "  --width N      columns, 40 to 1000 (default: the terminal's, else 80)\n"
+    "  --no-color     no colors (default when the output is not a terminal, or with NO_COLOR)\n"
+    "\n"
+    "Exit status: 0 shown, 1 not a profile that can be shown, 2 wrong usage.\n";
+
+enum { LEAST_WIDTH = 40, MOST_WIDTH = 1000 };
+
+static int wrong_usage(const char *what, const char *which)
+{
+    fprintf(stderr, "divvy view: %s%s; see divvy view --help\n", what, which);
+    return 2;
+}
+
+static int terminal_width(void)
+{
+    struct winsize size;
+
+    if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || size.ws_col == 0)
+        return 80;
+    return size.ws_col < LEAST_WIDTH ? LEAST_WIDTH : size.ws_col > MOST_WIDTH ? MOST_WIDTH : size.ws_col;
+}
+
+static bool terminal_has_color(void)
+{
+    const char *refused = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    return isatty(STDOUT_FILENO) && !(refused && *refused) && terminal && strcmp(terminal, "dumb") != 0;
+}
+
+/* 0: not a width. */
+static int read_width(const char *text)
+{
+    char *end;
+    long width = strtol(text, &end, 10);
+    return end != text && *end == 0 && width >= LEAST_WIDTH && width <= MOST_WIDTH ? (int)width : 0;
+}
+
+static bool any_chosen(const struct dv_view *view, const struct dv_view_choice *choice)
+{
+    for (size_t i = 0; i < view->job_count; i++)
+        if (dv_view_chosen(choice, &view->jobs[i]))
+            return true;
+    return !choice->job;
+}
+
+static int show(const char *path, const struct dv_view_choice *choice, bool json, const struct dv_style *style)
+{
+    char problem[8192];
+    struct dv_view view;
+    int status = 0;
+
+    if (!dv_view_read(path, &view, problem, sizeof problem)) {
+        fprintf(stderr, "divvy view: %s\n", problem);
+        return 1;
+    }
+    if (!any_chosen(&view, choice)) {
+        fprintf(stderr, "divvy view: no job of %s has the number, name or kernel \"%s\"\n", path, choice->job);
+        status = 1;
+    } else if (!json) {
+        dv_view_text(&view, choice, style);
+    } else if (!dv_view_json(&view, choice, style->out)) {
+        fprintf(stderr, "divvy view: memory ran out\n");
+        status = 1;
+    }
+    if (fflush(style->out) || ferror(style->out)) {
+        fprintf(stderr, "divvy view: the output could not be written\n");
+        status = 1;
+    }
+    dv_view_free(&view);
+    return status;
+}
+
+int divvy_view(int count, char **values)
+{
+    enum { HELP = 256, JOB, ALL, JSON, WIDTH, NO_COLOR };
+    static const struct option options[] = {
+        {"help", no_argument, NULL, HELP},         {"job", required_argument, NULL, JOB},
+        {"all", no_argument, NULL, ALL},           {"json", no_argument, NULL, JSON},
+        {"width", required_argument, NULL, WIDTH}, {"no-color", no_argument, NULL, NO_COLOR},
+        {NULL, 0, NULL, 0},
+    };
+    struct dv_view_choice choice = {0};
+    bool json = false;
+
+    setlocale(LC_CTYPE, "");
+    struct dv_style style = {
+        .out = stdout,
+        .width = terminal_width(),
+        .color = terminal_has_color(),
+        .unicode = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
+    };
+
+    optind = 0;
+    opterr = 0;
+    for (int option; (option = getopt_long(count, values, ":h", options, NULL)) != -1;) {
+        switch (option) {
+        case 'h':
+        case HELP:
+            fputs(usage, stdout);
+            return 0;
+        case JOB:
+            choice.job = optarg;
+            choice.all = true;
+            break;
+        case ALL:
+            choice.all = true;
+            break;
+        case JSON:
+            json = true;
+            break;
+        case WIDTH:
+            style.width = read_width(optarg);
+            if (!style.width)
+                return wrong_usage("a width is a number from 40 to 1000, not ", optarg);
+            break;
+        case NO_COLOR:
+            style.color = false;
+            break;
+        case ':':
+            return wrong_usage("a value is missing after ", values[optind - 1]);
+        default:
+            return wrong_usage("there is no option ", values[optind - 1]);
+        }
+    }
+    if (count - optind != 1)
+        return wrong_usage(count == optind ? "a file is needed" : "one file is enough: ",
+                           count == optind ? "" : values[optind + 1]);
+    return show(values[optind], &choice, json, &style);
+}
