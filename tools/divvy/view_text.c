@@ -38,8 +38,15 @@ static void put_head(const struct dv_view *view, const struct dv_style *style)
         dv_put(style, view->host, style->width / 4);
     }
     if (*view->started) {
+        /* 2024-05-06T07:08:09.123456Z without what nobody reads. */
+        char moment[32];
+        int day = (int)strcspn(view->started, "T"), second = (int)strcspn(view->started, ".Z");
+        if (day == 10 && second == 19)
+            snprintf(moment, sizeof moment, "%.10s %.8s UTC", view->started, view->started + 11);
+        else
+            snprintf(moment, sizeof moment, "%.23s", view->started);
         fputs(dot, style->out);
-        dv_put(style, view->started, 19);
+        dv_put(style, moment, 23);
     }
     fputc('\n', style->out);
 
@@ -206,8 +213,8 @@ static void put_uses(const struct dv_view *view, const struct dv_view_job *job, 
     if (all.build_ns > 0)
         fprintf(style->out, ", built beside it %s", dv_duration(all.build_ns).text);
     if (all.max_ns > 0)
-        fprintf(style->out, "; longest partition %s, so at most %.3g times faster", dv_duration(all.max_ns).text,
-                all.busy_ns / all.max_ns);
+        fprintf(style->out, "\n  longest partition %s: cut like this, at most %.3g devices could be busy",
+                dv_duration(all.max_ns).text, all.busy_ns / all.max_ns);
     dim_line(style, "");
 }
 
@@ -219,7 +226,7 @@ static void put_event(const struct dv_view_event *event, double since_ns, const 
     dv_put_padded(style, event->what, 8);
     dv_ink(style, DV_PLAIN);
     fputc(' ', style->out);
-    if (event->device) {
+    if (event->device && !strstr(event->text, event->device->id)) {
         dv_put(style, event->device->id, ID);
         fputs(": ", style->out);
     }
