@@ -27,22 +27,53 @@ __attribute__((format(printf, 1, 2))) static char *reason(const char *format, ..
 
 static bool others_may_write(const struct stat *facts)
 {
-    if (S_ISDIR(facts->st_mode) && (facts->st_mode & S_ISVTX) && (facts->st_uid == 0 || facts->st_uid == geteuid()))
-        return false;
-    if (facts->st_mode & S_IWOTH)
-        return true;
-    return (facts->st_mode & S_IWGRP) && facts->st_gid != facts->st_uid;
+    return (facts->st_mode & S_IWOTH) || ((facts->st_mode & S_IWGRP) && facts->st_gid != facts->st_uid);
 }
 
-char *dv_fit_owner(const char *path)
+static bool is_trusted(uid_t owner)
+{
+    return owner == 0 || owner == geteuid();
+}
+
+static char *refuse_mode(const char *path, const struct stat *facts)
+{
+    return reason("%s can be written to by others than its owner (mode %03o); chmod go-w makes it safe", path,
+                  (unsigned)facts->st_mode & 0777);
+}
+
+static char *look_at_folder(const char *path, bool *out_shared)
 {
     struct stat facts;
     if (stat(path, &facts) != 0)
         return reason("%s: %s", path, strerror(errno));
-    if (others_may_write(&facts))
-        return reason("%s can be written to by others than its owner (mode %03o); chmod go-w makes it safe", path,
-                      (unsigned)facts.st_mode & 0777);
+    *out_shared = others_may_write(&facts);
+    if (*out_shared && !((facts.st_mode & S_ISVTX) && is_trusted(facts.st_uid)))
+        return refuse_mode(path, &facts);
     return NULL;
+}
+
+char *dv_fit_folder(const char *path)
+{
+    bool shared;
+    return look_at_folder(path, &shared);
+}
+
+char *dv_fit_file(const char *path)
+{
+    struct stat facts;
+    bool shared;
+    if (stat(path, &facts) != 0)
+        return reason("%s: %s", path, strerror(errno));
+    if (others_may_write(&facts))
+        return refuse_mode(path, &facts);
+
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+    char *refusal = folder ? look_at_folder(folder, &shared) : reason("%s: no memory", path);
+    free(folder);
+    if (!refusal && shared && !is_trusted(facts.st_uid))
+        return reason("%s was put into a folder of all by user %u", path, (unsigned)facts.st_uid);
+    return refusal;
 }
 
 /* ---- Sanitizers ------------------------------------------------------------------------------- */
@@ -102,7 +133,9 @@ char *dv_fit_sanitizer(const char *path)
         return NULL; /* dlopen will tell better */
     image.bytes = mapped;
     const struct image names = symbol_names(&image);
-    const char *found = has_name(&names, "__asan_init") ? "address" : has_name(&names, "__tsan_init") ? "thread" : "none";
+    const char *found = has_name(&names, "__asan_init")   ? "address"
+                        : has_name(&names, "__tsan_init") ? "thread"
+                                                          : "none";
     munmap(mapped, image.size);
     if (strcmp(found, DIVVY_SANITIZER) == 0 || strcmp(found, "none") == 0)
         return NULL; /* one without instrumented code tells its sanitizer itself */

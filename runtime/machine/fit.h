@@ -5,9 +5,13 @@
 
 #include <divvy/backend.h>
 
-/* A file or folder that only its owner may write to. The owner's private group (whose number is the owner's) is the
- * owner; a folder with the sticky bit is safe if it belongs to root or to this user. */
-char *dv_fit_owner(const char *path);
+/* A folder to which only its owner may write. The owner's private group (whose number is the owner's) is the owner;
+ * with the sticky bit, a folder of root or of this user is safe too. */
+char *dv_fit_folder(const char *path);
+
+/* A file to which only its owner may write, in a folder that fits; in one with the sticky bit, where anybody may put
+ * files, it belongs to root or to this user. `path` is without links. */
+char *dv_fit_file(const char *path);
 
 /* The sanitizer of the file, told by the symbols that it wants, must be this library's: a sanitizer's runtime
  * that comes too late ends the process, so this is asked before loading. Other than ELF files pass. */

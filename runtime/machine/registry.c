@@ -143,21 +143,10 @@ static bool standard_folder(struct path *out)
 
 /* ---- Loading one file ------------------------------------------------------------------------- */
 
-/* The folder that holds the file itself, which a link in a searched folder may point to. */
-static char *refuse_folder_of(const char *file)
-{
-    struct path folder;
-    snprintf(folder.text, sizeof folder.text, "%s", file);
-    cut_last(folder.text);
-    return dv_fit_owner(*folder.text ? folder.text : "/");
-}
-
 /* Returns why the file is refused, or NULL, and then sets *out_backend. */
 static char *open_file(const char *path, const char *name, const divvy_backend **out_backend)
 {
-    char *refusal = dv_fit_owner(path);
-    if (!refusal)
-        refusal = refuse_folder_of(path);
+    char *refusal = dv_fit_file(path);
     if (!refusal)
         refusal = dv_fit_sanitizer(path);
     if (refusal)
@@ -295,7 +284,7 @@ static void search_folder(struct search *search, const char *folder)
 {
     struct dirent **entries;
     note_tried(search, folder);
-    char *refusal = is_folder(folder) ? dv_fit_owner(folder) : NULL;
+    char *refusal = is_folder(folder) ? dv_fit_folder(folder) : NULL;
     if (refusal) {
         if (note_attempt(folder, refusal))
             dv_log(DIVVY_LOG_WARN, "registry", "%s; no backend is loaded from there", refusal);

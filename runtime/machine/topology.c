@@ -277,7 +277,8 @@ static divvy_status place_listed(const char *list, unsigned count, unsigned *out
     do {
         if (!read_range(&at, &low, &high) || (*at && *at != ',') || (*at == ',' && !at[1]))
             return dv_fail(DIVVY_INVALID,
-                           "bind is \"%s\"; it takes compact, scatter, none or a list of cores from 0 to %u such as 0,2-5",
+                           "bind is \"%s\"; it takes compact, scatter, none or a list of cores from 0 to %u "
+                           "such as 0,2-5",
                            list, topology.core_count - 1);
         for (unsigned core = low; core <= high; core++, named++)
             if (placed < count && !is_placed(core, out_cores, placed))

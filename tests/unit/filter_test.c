@@ -78,8 +78,8 @@ int main(void)
     /* Bad filters are INVALID; the message repeats them and tells what is allowed. */
     static const char *const wrong[] = {
         ",", "cpu,", ",cpu", "cpu,,opencl", ":0", "cpu:", "cpu:x", "cpu:1-", "cpu:-1", "cpu:3-1", "cpu:1-2-3",
-        "cpu:0/", "cpu:0/0", "cpu:0/x", "cpu:0/-1", "cpu:/2", "cpu/2", "cpu:name~", "cpu:name~/2", "cpu:name", "CPU", "cpu :0",
-        "cpu: 0", "cpu:4294967296", "cpu:0 ", "a_backend_whose_name_is_longer_than_it_may_be",
+        "cpu:0/", "cpu:0/0", "cpu:0/x", "cpu:0/-1", "cpu:/2", "cpu/2", "cpu:name~", "cpu:name~/2", "cpu:name",
+        "CPU", "cpu :0", "cpu: 0", "cpu:4294967296", "cpu:0 ", "a_backend_whose_name_is_longer_than_it_may_be",
         "cpu:name~0123456789012345678901234567890123456789012345678901234567890123456789",
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

@@ -126,6 +126,12 @@ static void test_writable(void)
     run("mkdir -m 755 %1$s && cp " PLUGINS "/libdivvy_good.so %1$s/ && chgrp 54321 %1$s/* && chmod 664 %1$s/*", folder,
         "");
     refused(folder, "good", "written to by others");
+
+    /* Into a sticky folder anybody may put files: only those of root and of this user count. */
+    snprintf(folder, sizeof folder, "%s/foreign", temporary);
+    run("mkdir %1$s && cp " PLUGINS "/libdivvy_good.so %1$s/ && chown 54321 %1$s/* && chmod 1777 %1$s", folder, "");
+    refused(folder, "good", "by user 54321");
+
     snprintf(folder, sizeof folder, "%s/private", temporary);
     run("mkdir -m 755 %1$s && cp " PLUGINS "/libdivvy_good.so %1$s/ && chmod 664 %1$s/*", folder, "");
     CHECK_EQ(load(folder, "good", &plugin, &count), DIVVY_OK);

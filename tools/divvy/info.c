@@ -169,6 +169,15 @@ static void print_devices(const struct findings *findings)
         printf("  none\n");
 }
 
+/* Refusals name their file, since they stand alone elsewhere; below the path they need not. */
+static const char *without_path(const struct dv_attempt *attempt)
+{
+    size_t length = strlen(attempt->path);
+    if (strncmp(attempt->outcome, attempt->path, length) != 0)
+        return attempt->outcome;
+    return attempt->outcome + length + strspn(attempt->outcome + length, ": ");
+}
+
 static void print_backends(const struct findings *findings)
 {
     const struct dv_attempt *attempts;
@@ -176,7 +185,7 @@ static void print_backends(const struct findings *findings)
     printf("\nbackends\n");
     for (size_t i = 0; i < count; i++) {
         const struct dv_plugin *plugin = plugin_at(findings, attempts[i].path);
-        printf("  %s\n             %s", attempts[i].path, attempts[i].outcome);
+        printf("  %s\n             %s", attempts[i].path, without_path(&attempts[i]));
         if (plugin && plugin->probe_status == DIVVY_OK)
             printf(", %u device%s, probed in %.1f ms\n", plugin->device_count, plural(plugin->device_count),
                    (double)plugin->probe_ns * 1e-6);
