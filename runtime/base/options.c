@@ -438,7 +438,7 @@ static void make_cache_folder(void)
         return;
     mkdir(path, 0700); /* may be there; if it cannot be made, the next one fails */
     if (extend(path, sizeof path, "/divvy") && (mkdir(path, 0700) == 0 || errno == EEXIST) && is_private(path))
-        strcpy(cache_folder, path);
+        memcpy(cache_folder, path, strlen(path) + 1);
     else
         dv_log(DIVVY_LOG_INFO, "options", "nothing is kept between runs: %s is not a folder of this user alone", path);
 }

@@ -54,14 +54,14 @@ static char *look_at_folder(const char *path, bool *out_shared)
 
 char *dv_fit_folder(const char *path)
 {
-    bool shared;
+    bool shared = false;
     return look_at_folder(path, &shared);
 }
 
 char *dv_fit_file(const char *path)
 {
     struct stat facts;
-    bool shared;
+    bool shared = false;
     if (stat(path, &facts) != 0)
         return reason("%s: %s", path, strerror(errno));
     if (others_may_write(&facts))

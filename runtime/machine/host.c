@@ -40,6 +40,14 @@ static bool copy_facts(const divvy_device_facts *facts, divvy_device_facts *out)
     return out->name && out->device_class && out->driver && out->address;
 }
 
+static void free_facts(divvy_device_facts *facts)
+{
+    free((char *)facts->name);
+    free((char *)facts->device_class);
+    free((char *)facts->driver);
+    free((char *)facts->address);
+}
+
 static divvy_status add_device(const divvy_host *host, const divvy_device_facts *facts)
 {
     struct dv_plugin *plugin = host->state;
@@ -52,8 +60,12 @@ static divvy_status add_device(const divvy_host *host, const divvy_device_facts 
     struct dv_found *devices = realloc(plugin->devices, (plugin->device_count + 1) * sizeof *devices);
     if (devices)
         plugin->devices = devices;
-    if (!devices || !copy_facts(facts, &found.facts))
+    if (!devices)
         return dv_fail(DIVVY_NO_MEMORY, "%s: no memory for device %u", plugin->name, plugin->device_count);
+    if (!copy_facts(facts, &found.facts)) {
+        free_facts(&found.facts);
+        return dv_fail(DIVVY_NO_MEMORY, "%s: no memory for device %u", plugin->name, plugin->device_count);
+    }
     devices[plugin->device_count++] = found;
     return DIVVY_OK;
 }

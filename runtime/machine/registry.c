@@ -62,9 +62,13 @@ static bool note_attempt(const char *path, const char *outcome)
             return false;
     if ((!attempts || attempts->count == attempts->room) && !grow_attempts())
         return true;
-    const char *kept_path = strdup(path), *kept_outcome = strdup(outcome);
-    if (kept_path && kept_outcome)
+    char *kept_path = strdup(path), *kept_outcome = strdup(outcome);
+    if (kept_path && kept_outcome) {
         attempts->rows[attempts->count++] = (struct dv_attempt){kept_path, kept_outcome};
+        return true;
+    }
+    free(kept_path);
+    free(kept_outcome);
     return true;
 }
 
