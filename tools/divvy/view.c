@@ -21,7 +21,7 @@ static const char usage[] =
     "  --job ID|NAME  only jobs of this number, name or kernel\n"
     "  --all          every job, also the fourth and later ones of a kernel\n"
     "  --json         the computed facts as JSON\n"
-    "  --width N      columns, 40 to 1000 (default: the terminal's, else 80)\n"
+    "  --width N      columns, 40 to 1000 (default: the terminal's, else 80); tables take 80\n"
     "  --no-color     no colors (default when the output is not a terminal, or with NO_COLOR)\n"
     "\n"
     "Exit status: 0 shown, 1 not a profile that can be shown, 2 wrong usage.\n";

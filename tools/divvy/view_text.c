@@ -117,19 +117,24 @@ static void put_job_head(const struct dv_view_job *job, const struct dv_style *s
     const char *dot = style->unicode ? " · " : ", ";
     bool done = strcmp(job->status, "OK") == 0;
 
+    char facts[96];
+    int used = snprintf(facts, sizeof facts, "%sjob %.0f%s%s items%s", dot, job->id, dot, dv_amount(job->count).text, dot);
+    int schedule = (int)strnlen(job->schedule, 16), outcome = (int)strnlen(job->status, 18);
+    int room = style->width - used - schedule - outcome - 6;
+
     dv_ink(style, DV_BOLD);
-    dv_put(style, job->kernel, style->width / 3);
+    room -= dv_put(style, job->kernel, room > 40 ? room / 2 : room > 12 ? room : 12);
     dv_ink(style, DV_PLAIN);
-    if (strcmp(job->name, job->kernel) != 0) {
+    if (strcmp(job->name, job->kernel) != 0 && room > 0) {
         fputs(" \"", style->out);
-        dv_put(style, job->name, style->width / 4);
+        dv_put(style, job->name, room);
         fputc('"', style->out);
     }
-    fprintf(style->out, "%sjob %.0f%s%s items%s", dot, job->id, dot, dv_amount(job->count).text, dot);
-    dv_put(style, job->schedule, 20);
+    fputs(facts, style->out);
+    dv_put(style, job->schedule, schedule);
     fputs(dot, style->out);
     dv_ink(style, done ? DV_GREEN : DV_RED);
-    dv_put(style, done ? "done" : job->status, 20);
+    dv_put(style, done ? "done" : job->status, outcome > 4 ? outcome : 4);
     dv_ink(style, DV_PLAIN);
     fputc('\n', style->out);
 
@@ -153,25 +158,29 @@ static void put_job_head(const struct dv_view_job *job, const struct dv_style *s
     }
 }
 
+/* Idle time where the terminal is wide enough for it. */
+static bool wide(const struct dv_style *style)
+{
+    return style->width >= 92;
+}
+
 static void put_use(const struct dv_view_use *use, const char *id, const struct dv_view_job *job, double idle_ns,
                     const struct dv_style *style)
 {
-    const char *dash = "-";
-    bool ran = use->partitions > 0;
+    const char *note = use->retired ? "retired" : use->parked ? "parked" : "";
 
     fputs("  ", style->out);
     dv_put_padded(style, id, ID);
-    fprintf(style->out, "%6s%8s%6.1f %%%9s%9s%10s%9s", dv_amount(use->partitions).text, dv_amount(use->items).text,
-            100 * fmin(dv_view_share(use->items, job->count), 9.99), dv_duration(use->busy_ns).text,
-            dv_duration(idle_ns).text, ran ? dv_amount(dv_view_rate(use->items, use->busy_ns)).text : dash,
-            ran ? dv_duration(use->avg_ns).text : dash);
-    /* The extremes, where the terminal is wide enough for them. */
-    if (style->width >= 96)
-        fprintf(style->out, "%9s%9s", ran ? dv_duration(use->min_ns).text : dash,
-                ran ? dv_duration(use->max_ns).text : dash);
-    if (use->retired || use->parked) {
+    fprintf(style->out, "%6s%8s%6.1f %%%9s", dv_amount(use->partitions).text, dv_amount(use->items).text,
+            100 * fmin(dv_view_share(use->items, job->count), 9.99), dv_duration(use->busy_ns).text);
+    if (wide(style))
+        fprintf(style->out, "%9s", dv_duration(idle_ns).text);
+    if (use->partitions > 0)
+        fprintf(style->out, "%9s%9s%9s%9s", dv_amount(dv_view_rate(use->items, use->busy_ns)).text,
+                dv_duration(use->min_ns).text, dv_duration(use->avg_ns).text, dv_duration(use->max_ns).text);
+    if (*note) {
         dv_ink(style, use->retired ? DV_RED : DV_YELLOW);
-        fputs(use->retired ? " retired" : " parked", style->out);
+        fprintf(style->out, "%s%9s", use->partitions > 0 ? "\n  " : "", note);
         dv_ink(style, DV_PLAIN);
     }
     fputc('\n', style->out);
@@ -185,10 +194,10 @@ static void put_uses(const struct dv_view *view, const struct dv_view_job *job, 
     if (job->use_count == 0)
         return;
     dv_ink(style, DV_DIM);
-    fprintf(style->out, "  %-*s%6s%8s%8s%9s%9s%10s%9s", ID, "device", "parts", "items", "share", "busy", "idle",
-            "items/s", "average");
-    if (style->width >= 96)
-        fprintf(style->out, "%9s%9s", "shortest", "longest");
+    fprintf(style->out, "  %-*s%6s%8s%8s%9s", ID, "device", "parts", "items", "share", "busy");
+    if (wide(style))
+        fprintf(style->out, "%9s", "idle");
+    fprintf(style->out, "%9s%9s%9s%9s", "items/s", "shortest", "average", "longest");
     dim_line(style, "");
     for (size_t i = 0; i < job->use_count; i++) {
         const struct dv_view_use *use = &job->uses[i];
@@ -220,17 +229,18 @@ static void put_uses(const struct dv_view *view, const struct dv_view_job *job, 
 
 static void put_event(const struct dv_view_event *event, double since_ns, const struct dv_style *style)
 {
-    fputs("  ", style->out);
-    fprintf(style->out, "%9s ", dv_duration(fmax(event->time_ns - since_ns, 0)).text);
+    int used = 21;
+
+    fprintf(style->out, "  %9s ", dv_duration(fmax(event->time_ns - since_ns, 0)).text);
     dv_ink(style, DV_CYAN);
     dv_put_padded(style, event->what, 8);
     dv_ink(style, DV_PLAIN);
     fputc(' ', style->out);
     if (event->device && !strstr(event->text, event->device->id)) {
-        dv_put(style, event->device->id, ID);
+        used += 2 + dv_put(style, event->device->id, ID);
         fputs(": ", style->out);
     }
-    dv_put(style, event->text, style->width > 60 ? style->width - 24 - ID : 30);
+    dv_put(style, event->text, style->width - used);
     fputc('\n', style->out);
 }
 
@@ -277,13 +287,13 @@ static void put_kernels(const struct dv_view *view, const struct dv_style *style
         return;
     heading(style, "Kernels, all jobs");
     dv_ink(style, DV_DIM);
-    fprintf(style->out, "  %-18s%7s%7s%7s%9s%9s%9s%9s", "kernel", "jobs", "shown", "failed", "average", "shortest",
+    fprintf(style->out, "  %-15s%7s%7s%7s%9s%9s%9s%9s", "kernel", "jobs", "shown", "failed", "average", "shortest",
             "longest", "in all");
     dim_line(style, "  eff.");
     for (size_t i = 0; i < view->kernel_count; i++) {
         const struct dv_view_kernel *kernel = &view->kernels[i];
         fputs("  ", style->out);
-        dv_put_padded(style, kernel->name, 18);
+        dv_put_padded(style, kernel->name, 15);
         fprintf(style->out, "%7.7s%7zu%7.7s%9s%9s%9s%9s", dv_amount(kernel->jobs).text, kernel->shown,
                 dv_amount(kernel->failed).text, dv_duration(dv_view_share(kernel->time_ns, kernel->jobs)).text,
                 dv_duration(kernel->min_ns).text, dv_duration(kernel->max_ns).text,
@@ -299,7 +309,7 @@ static void put_kernels(const struct dv_view *view, const struct dv_style *style
 
 static void put_models(const struct dv_view *view, const struct dv_style *style)
 {
-    int class_columns = style->width - 63;
+    int class_columns = style->width - 67;
 
     if (view->model_count == 0)
         return;

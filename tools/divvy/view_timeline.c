@@ -24,7 +24,7 @@ static const struct look looks[ACTIVITIES] = {
     [RUN] = {"█", "#", DV_GREEN, "runs"},
     [COPY_IN] = {"▒", ">", DV_YELLOW, "copies in"},
     [COPY_OUT] = {"░", "<", DV_YELLOW, "copies out"},
-    [JIT] = {"▓", "j", DV_MAGENTA, "compiles at launch"},
+    [JIT] = {"▓", "j", DV_MAGENTA, "compiles"},
     [FAILED] = {"x", "x", DV_RED, "not accepted"},
     [BUILD] = {"~", "~", DV_MAGENTA, "builds"},
 };
