@@ -101,8 +101,10 @@ typedef struct divvy_options {
  * reports why the opening failed, so that a program may check once, at the end. `options` may be
  * NULL. Devices are probed now only if a filter names them. Any thread may call.
  * Returns INVALID for a bad option or variable, NO_BACKEND, BAD_PLUGIN, NO_DEVICE when a filter leaves
- * nothing, IO for a profile that could not be written, NO_MEMORY. */
-#define divvy_open(out_dv, options) divvy_open_sized((out_dv), (options), sizeof(divvy_options))
+ * nothing, IO for a profile that could not be written, NO_MEMORY.
+ *
+ * The macro takes `options` as they come, commas and all: &(divvy_options){.backend = "cpu", .threads = 4}. */
+#define divvy_open(out_dv, ...) divvy_open_sized((out_dv), (__VA_ARGS__), sizeof(divvy_options))
 DIVVY_API divvy_status divvy_open_sized(divvy **out_dv, const divvy_options *options, size_t options_size);
 
 /* Waits for the jobs in flight, writes the profile, lets the devices go. For a device that hangs it
