@@ -7,7 +7,8 @@
 static double body_ns(const struct dv_use *use)
 {
     double busy_ns = (double)use->busy_ns;
-    return fmax(busy_ns - (double)use->partitions * (double)use->fixed_ns, busy_ns / 10);
+    double rest_ns = busy_ns - (double)use->partitions * (double)use->fixed_ns;
+    return rest_ns > busy_ns / 10 ? rest_ns : busy_ns / 10;
 }
 
 /* Items per nanosecond of a class, as this job measured it, else as its model says; 0: unknown. */

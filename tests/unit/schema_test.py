@@ -76,6 +76,7 @@ def main():
             subprocess.run([sample, path, repeats], check=True)
             with open(path, encoding="utf-8") as file:
                 profile = json.load(file)
+            profile["jobs"] = profile["jobs"][:9] + profile["jobs"][9:][-9:]
             for error in validator.iter_errors(profile):
                 print(f"repeats {repeats}: {list(error.absolute_path)}: {error.message}"[:300], file=sys.stderr)
                 failures += 1

@@ -127,6 +127,17 @@ static int by_device(const void *left, const void *right)
     return a->device < b->device ? -1 : a->device > b->device;
 }
 
+/* A device has one part in a job: later ones are damage. */
+static void drop_repeated(struct dv_view_job *job)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < job->use_count; i++)
+        if (count == 0 || job->uses[i].device != job->uses[count - 1].device)
+            job->uses[count++] = job->uses[i];
+    job->use_count = count;
+}
+
 static bool read_uses(const struct dv_view *view, struct dv_view_job *job, const cJSON *json)
 {
     void *items;
@@ -156,6 +167,7 @@ static bool read_uses(const struct dv_view *view, struct dv_view_job *job, const
         };
     }
     qsort(job->uses, job->use_count, sizeof *job->uses, by_device);
+    drop_repeated(job);
     return true;
 }
 
@@ -175,7 +187,7 @@ static bool read_jobs(struct dv_view *view, const cJSON *profile)
             .id = number(object, "id"),
             .count = number(object, "count"),
             .start_ns = start_ns,
-            .time_ns = end_ns > start_ns ? end_ns - start_ns : 0,
+            .time_ns = end_ns >= start_ns + 1 ? end_ns - start_ns : 0,
             .split_ns = number(object, "split_ns"),
             .combine_ns = number(object, "combine_ns"),
             .bound_ns = number(object, "bound_ns"),
@@ -247,16 +259,14 @@ static struct dv_view_kernel kernel_of_sum(const cJSON *object)
 /* One entry for each job and each sum, sorted by name, then those of one name made one. */
 static bool sum_kernels(struct dv_view *view, const cJSON *profile)
 {
-    void *sums;
-    const cJSON *array = list(profile, "jobs_summed", 1, &sums), *object;
-    size_t count = 0, entries = view->job_count + 1;
+    const cJSON *array = cJSON_GetObjectItemCaseSensitive(profile, "jobs_summed"), *object;
+    size_t count = 0, sums = cJSON_IsArray(array) ? (size_t)cJSON_GetArraySize(array) : 0;
+    struct dv_view_kernel *kernels = view->kernels = calloc(view->job_count + sums + 1, sizeof *kernels);
 
-    cJSON_ArrayForEach(object, array)
-        entries++;
-    free(sums);
-    struct dv_view_kernel *kernels = view->kernels = calloc(entries, sizeof *kernels);
-    if (!sums || !kernels)
+    if (!kernels)
         return false;
+    if (sums == 0)
+        array = NULL;
 
     for (size_t i = 0; i < view->job_count; i++)
         kernels[count++] = kernel_of_job(&view->jobs[i]);
