@@ -55,7 +55,8 @@ struct dv_job_record {
 /* Fills the bound: the T at which the capacities of all usable devices, from their fixed costs on and from the
  * moment their kernel is ready, add up to the work done. Work is busy time times relative speed: devices of one
  * class have the same speed, classes compare by nanoseconds per item in this job, or by the model. A device counts
- * as usable unless it was retired; parked and untried ones count by their model.
+ * as usable unless it was retired; parked and untried ones count by their model; one whose kernel was never ready
+ * during the job counts from never. The bound does not exceed the time that was reached.
  * MEASURED: every usable device ran at least two partitions, and UNKNOWN: some usable device has neither run nor a
  * model (the bound is 0 then). */
 void dv_bound(struct dv_job_record *job);
