@@ -486,9 +486,9 @@ static void add_flags(struct compilation *c, struct words *command, const struct
     add(command, "-fno-math-errno");
     add(command, "-fno-trapping-math");
     add(command, "-ffp-contract=fast");
-    if (level && level->march)
+    if (level->march)
         add(command, text(c, "-march=%s", level->march));
-    if (level && strcmp(level->name, "x86_64_v4") == 0)
+    if (strcmp(level->name, "x86_64_v4") == 0)
         add(command, "-mprefer-vector-width=512");
     if (!c->clang) /* gcc jams loops over lanes into one that keeps the lanes in memory */
         add(command, "-fno-loop-unroll-and-jam");
@@ -517,7 +517,7 @@ static void plan_table(struct compilation *c, struct step *step)
 {
     step->name = "table";
     begin(c, &step->command);
-    add_flags(c, &step->command, NULL);
+    add_flags(c, &step->command, &c->levels[0]);
     add(&step->command, "-DDIVVY__TABLE");
     add(&step->command, c->fast_math ? "-DDIVVY__TABLE_FLAGS=DIVVY_KERNEL_FAST_MATH" : "-DDIVVY__TABLE_FLAGS=0");
     add(&step->command, "-include");

@@ -1,0 +1,54 @@
+/* The shipped kernels through the public functions, on the backend that argv[1] names: results must be those of plain C,
+ * however the jobs are cut. Skipped where there is no OpenCL device; kernels of doubles where no device knows them. */
+#include "kernels_cases.h"
+
+#include <divvy/descriptor.h>
+
+#include "check.h"
+
+static bool run(void *with, const divvy_kernel *kernel, size_t count, const void *args, size_t args_size)
+{
+    divvy_status status = divvy_run_kernel(with, kernel, count, args, args_size);
+    bool doubles = kernel->source && strstr(kernel->source, "double");
+    if (doubles && (status == DIVVY_BUILD_FAILED || status == DIVVY_NO_DEVICE)) {
+        printf("left out: %s: %s\n", kernel->name, divvy_error());
+        return false;
+    }
+    bool host = kernel->flags & DIVVY_KERNEL_HOST;
+    if (host && count > 0 && (status == DIVVY_UNSUPPORTED || status == DIVVY_NO_DEVICE)) {
+        printf("left out: %s runs on cores only\n", kernel->name);
+        return false;
+    }
+    if (!CHECK_EQ(status, DIVVY_OK))
+        fprintf(stderr, "%s over %zu: %s\n", kernel->name, count, divvy_error());
+    return status == DIVVY_OK;
+}
+
+int main(int argc, char **argv)
+{
+    const char *backend = argc > 1 ? argv[1] : "cpu";
+    bool may_lack = strcmp(backend, "opencl") == 0;
+    uint64_t seed = check_seed();
+
+    /* Cut as the library likes, and into partitions of a few indices and of many. */
+    static const struct {
+        size_t partition, most;
+    } cuts[] = {{0, SIZE_MAX}, {5, 701}, {4096, SIZE_MAX}};
+    for (size_t k = 0; k < sizeof cuts / sizeof *cuts; k++) {
+        divvy *dv;
+        divvy_status status = divvy_open(&dv, &(divvy_options){.backend = backend, .partition = cuts[k].partition});
+        bool lacks = may_lack && (status == DIVVY_NO_BACKEND || status == DIVVY_NO_DEVICE ||
+                                  (status == DIVVY_OK && divvy_device_count(dv) == 0));
+        if (lacks) {
+            printf("no device of %s: %s\n", backend, divvy_error());
+            divvy_close(dv);
+            return CHECK_SKIP;
+        }
+        if (CHECK_EQ(status, DIVVY_OK))
+            CHECK_EQ(check_kernels(run, dv, seed + k, cuts[k].most), 0);
+        else
+            fprintf(stderr, "%s: %s\n", backend, divvy_error());
+        divvy_close(dv);
+    }
+    return check_summary();
+}
