@@ -531,6 +531,7 @@ divvy_status dv_registry_probe(struct dv_plugin *plugin, const unsigned *cores, 
     if (plugin->probe == DV_UNPROBED) {
         struct probing probing = {.plugin = plugin, .cores = cores, .core_count = core_count, .nice = nice};
         plugin->probe = DV_PROBING;
+        plugin->prober = (int)getpid();
         pthread_mutex_unlock(&mutex);
         run_probe(&probing);
         pthread_mutex_lock(&mutex);

@@ -16,6 +16,7 @@ struct dv_plugin {
     char *refusal;          /* why, one sentence; NULL if accepted */
     divvy_host host;        /* what it was given */
     enum dv_probe { DV_UNPROBED, DV_PROBING, DV_PROBED, DV_PROBE_FAILED } probe; /* under the registry's mutex */
+    int prober; /* the process that probed it; 0: none */
     divvy_status probe_status;
     char *probe_error;
     uint64_t probe_ns;      /* how long it took */

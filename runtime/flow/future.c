@@ -1,0 +1,122 @@
+#include "flow/future.h"
+
+#include "base/status.h"
+#include "schedule/pool.h"
+#include "schedule/worker.h"
+
+#include <string.h>
+
+/* The seat from which this thread may work for a crew: its own if it runs a kernel, else the crew's first if that is
+ * free. -1: none. */
+static int sit_down(const struct dv_crew *crew, bool *out_taken)
+{
+    const struct dv_here *here = dv_here();
+    *out_taken = false;
+    if (here->unit)
+        return here->unit->core;
+    if (crew->core_count == 0 || !dv_seat_take((int)crew->cores[0]))
+        return -1;
+    *out_taken = true;
+    return (int)crew->cores[0];
+}
+
+/* The job whose kernel this thread runs, if it does: what it submits is a child. Callbacks are nobody's children. */
+static struct dv_job *parent(void)
+{
+    const struct dv_here *here = dv_here();
+    return here->telling ? NULL : here->job;
+}
+
+static struct dv_member *attend(struct dv_job *job, int core)
+{
+    struct dv_member *member = core >= 0 ? dv_job_member_on(job, core) : NULL;
+    if (!member || atomic_load(&member->standing) == DV_OUT)
+        return NULL;
+    atomic_store(&member->attended, true);
+    return member;
+}
+
+/* A job of no index is over at once. True: it is over, for this or another reason. */
+static bool is_trivial(struct dv_job *job)
+{
+    if (dv_job_is_over(job))
+        return true;
+    if (job->count > 0 || job->prepares)
+        return false;
+    dv_job_finish_empty(job);
+    return true;
+}
+
+static void publish(struct dv_job *job, bool *out_free)
+{
+    if (dv_pool_publish(job, out_free) != DIVVY_OK) {
+        job->status = DIVVY_NO_MEMORY;
+        job->error = strdup(dv_error_text());
+        *out_free = false;
+        atomic_store(&job->over, true);
+    }
+}
+
+struct dv_job *dv_future_submit(struct dv_crew *crew, const divvy_kernel *kernel, size_t count, const void *args,
+                                size_t args_size)
+{
+    struct dv_job *job = dv_job_make(crew, kernel, count, args, args_size, parent());
+    if (!job)
+        return dv_job_make_failed(DIVVY_NO_MEMORY, "no memory for the job");
+    if (is_trivial(job))
+        return job;
+    dv_pool_hire_first(crew);
+    bool free;
+    publish(job, &free);
+    return job;
+}
+
+/* Publishes the job and sees it through from this thread's seat. */
+static void see_through(struct dv_job *job, bool may_be_quiet)
+{
+    bool taken, free;
+    int core = sit_down(job->crew, &taken);
+    struct dv_member *member = attend(job, core);
+    atomic_store_explicit(&job->quiet, may_be_quiet && member, memory_order_relaxed);
+    publish(job, &free);
+    if (member && free)
+        dv_work(job, member);
+    if (!dv_job_is_over(job))
+        dv_pool_open_up(job);
+    dv_pool_wait(job, core);
+    if (taken)
+        dv_seat_leave(core);
+}
+
+struct dv_job *dv_future_run(struct dv_crew *crew, const divvy_kernel *kernel, size_t count, const void *args,
+                             size_t args_size)
+{
+    struct dv_job *job = dv_job_make(crew, kernel, count, args, args_size, parent());
+    if (!job)
+        return dv_job_make_failed(DIVVY_NO_MEMORY, "no memory for the job");
+    if (!is_trivial(job))
+        see_through(job, job->plan.schedule == &dv_guarded);
+    return job;
+}
+
+struct dv_job *dv_future_prepare(struct dv_crew *crew, const divvy_kernel *kernel)
+{
+    struct dv_job *job = dv_job_make_preparing(crew, kernel);
+    if (!job)
+        return dv_job_make_failed(DIVVY_NO_MEMORY, "no memory for the job");
+    if (!is_trivial(job))
+        see_through(job, false);
+    return job;
+}
+
+void dv_future_wait(struct dv_job *job)
+{
+    if (dv_job_is_over(job))
+        return;
+    bool taken;
+    int core = sit_down(job->crew, &taken);
+    attend(job, core);
+    dv_pool_wait(job, core);
+    if (taken)
+        dv_seat_leave(core);
+}

@@ -1,0 +1,179 @@
+#include "schedule/combine.h"
+
+#include "machine/fold.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_fold(divvy_kind kind)
+{
+    return kind == DIVVY_KIND_sum || kind == DIVVY_KIND_min || kind == DIVVY_KIND_max;
+}
+
+/* The part of an argument that belongs to the indices [first, first + count). */
+static divvy_slice slice_of(const struct dv_argument *argument, const divvy_parameter *parameter, size_t first,
+                            size_t count, size_t total)
+{
+    size_t low = first, high = first + count;
+    if (parameter->kind == DIVVY_KIND_halo) {
+        low -= low < argument->radius ? low : argument->radius;
+        high = total - high < argument->radius ? total : high + argument->radius;
+    }
+    return (divvy_slice){
+        .data = argument->data + low * argument->stride,
+        .bytes = (high - low) * argument->stride,
+        .base = low * argument->elements,
+    };
+}
+
+bool dv_task_prepare(struct dv_task *task, struct dv_job *job, const divvy_loaded *loaded)
+{
+    const divvy_kernel *kernel = job->kernel;
+    task->job = job;
+    task->partition = (divvy_partition){
+        .first = task->range.first,
+        .count = task->range.count,
+        .total = job->count,
+        .job = job->id,
+        .kernel = kernel,
+        .loaded = loaded->kernel,
+        .slices = task->slices,
+    };
+    for (unsigned k = 0; k < kernel->parameter_count; k++) {
+        const divvy_parameter *parameter = &kernel->parameters[k];
+        const struct dv_argument *argument = &job->arguments[k];
+        if (argument->stride) {
+            task->slices[k] = slice_of(argument, parameter, task->range.first, task->range.count, job->count);
+        } else if (is_fold(parameter->kind)) {
+            dv_fold_identity(parameter, &task->partials[k]);
+            task->slices[k] = (divvy_slice){.data = &task->partials[k], .bytes = sizeof task->partials[k]};
+        } else if (parameter->kind == DIVVY_KIND_result) {
+            task->slices[k] = (divvy_slice){.data = calloc(1, parameter->element_bytes), .bytes = parameter->element_bytes};
+            if (!task->slices[k].data) {
+                dv_task_drop(task);
+                return false;
+            }
+        } else {
+            task->slices[k] = (divvy_slice){.data = argument->data, .bytes = argument->bytes};
+        }
+    }
+    return true;
+}
+
+void dv_task_drop(struct dv_task *task)
+{
+    const divvy_kernel *kernel = task->partition.kernel;
+    for (unsigned k = 0; task->job->has_results && k < kernel->parameter_count; k++) {
+        if (kernel->parameters[k].kind == DIVVY_KIND_result) {
+            free(task->slices[k].data);
+            task->slices[k].data = NULL;
+        }
+    }
+}
+
+/* Takes out of the job's list the result that ends at `end` or begins at `first`, if it is there. */
+static struct dv_result *unlink_neighbour(struct dv_job *job, const struct dv_result *result)
+{
+    for (struct dv_result **link = &job->results; *link; link = &(*link)->next) {
+        struct dv_result *other = *link;
+        if (other->end == result->first || other->first == result->end) {
+            *link = other->next;
+            return other;
+        }
+    }
+    return NULL;
+}
+
+static void free_result(struct dv_result *result, const divvy_kernel *kernel)
+{
+    for (unsigned k = 0; k < kernel->parameter_count; k++)
+        if (kernel->parameters[k].kind == DIVVY_KIND_result)
+            free(result->data[k]);
+    free(result);
+}
+
+/* Merges two neighbours, the earlier one first; returns the merged one, frees the other. */
+static struct dv_result *merge_neighbours(struct dv_result *a, struct dv_result *b, const divvy_kernel *kernel)
+{
+    struct dv_result *early = a->first < b->first ? a : b, *late = early == a ? b : a;
+    for (unsigned k = 0; k < kernel->parameter_count; k++)
+        if (kernel->parameters[k].kind == DIVVY_KIND_result)
+            kernel->parameters[k].merge(early->data[k], late->data[k]);
+    early->end = late->end;
+    free_result(late, kernel);
+    return early;
+}
+
+/* Merges with its neighbours as long as there are any, so that results are folded in index order whatever the order
+ * in which they arrive, and only as many are kept as there are gaps. Merging runs without the mutex. */
+static bool add_result(struct dv_task *task)
+{
+    struct dv_job *job = task->job;
+    struct dv_result *result = calloc(1, sizeof *result), *neighbour;
+    if (!result)
+        return false;
+    result->first = task->range.first;
+    result->end = task->range.first + task->range.count;
+    for (unsigned k = 0; k < job->kernel->parameter_count; k++) {
+        if (job->kernel->parameters[k].kind == DIVVY_KIND_result) {
+            result->data[k] = task->slices[k].data;
+            task->slices[k].data = NULL;
+        }
+    }
+    pthread_mutex_lock(&job->mutex);
+    while ((neighbour = unlink_neighbour(job, result)) != NULL) {
+        pthread_mutex_unlock(&job->mutex);
+        result = merge_neighbours(result, neighbour, job->kernel);
+        pthread_mutex_lock(&job->mutex);
+    }
+    result->next = job->results;
+    job->results = result;
+    pthread_mutex_unlock(&job->mutex);
+    return true;
+}
+
+bool dv_task_accept(struct dv_task *task, struct dv_member *member)
+{
+    struct dv_job *job = task->job;
+    const divvy_kernel *kernel = job->kernel;
+    if (member->unit->facts.staged) {
+        for (unsigned k = 0; k < kernel->parameter_count; k++)
+            if (task->slices[k].result)
+                memcpy(task->slices[k].data, task->slices[k].result, task->slices[k].bytes);
+    }
+    for (unsigned k = 0; job->has_folds && k < kernel->parameter_count; k++)
+        if (is_fold(kernel->parameters[k].kind))
+            dv_fold_join(&kernel->parameters[k], &member->partials[k], &task->partials[k]);
+    return !job->has_results || add_result(task);
+}
+
+void dv_job_combine(struct dv_job *job)
+{
+    const divvy_kernel *kernel = job->kernel;
+    for (unsigned k = 0; k < kernel->parameter_count; k++) {
+        const divvy_parameter *parameter = &kernel->parameters[k];
+        void *into = job->arguments[k].data;
+        if (is_fold(parameter->kind)) {
+            divvy_partial total;
+            dv_fold_identity(parameter, &total);
+            for (unsigned m = 0; m < job->member_count; m++)
+                if (job->members[m].items)
+                    dv_fold_join(parameter, &total, &job->members[m].partials[k]);
+            dv_fold_store(parameter, &total, into);
+        } else if (parameter->kind == DIVVY_KIND_result) {
+            if (job->results)
+                memcpy(into, job->results->data[k], parameter->element_bytes);
+            else
+                memset(into, 0, parameter->element_bytes);
+        }
+    }
+}
+
+void dv_job_drop_results(struct dv_job *job)
+{
+    while (job->results) {
+        struct dv_result *next = job->results->next;
+        free_result(job->results, job->kernel);
+        job->results = next;
+    }
+}

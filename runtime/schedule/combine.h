@@ -1,0 +1,23 @@
+/* Putting results together: what a partition gets to work on, and how its results reach the caller. */
+#ifndef DV_COMBINE_H
+#define DV_COMBINE_H
+
+#include "schedule/job.h"
+
+/* Fills the slices of a task from its range: addresses, bytes, bases; partials with identities. False: no memory. */
+bool dv_task_prepare(struct dv_task *task, struct dv_job *job, const divvy_loaded *loaded);
+
+/* Accepts a computed task: copies staged results into the caller's arrays, joins its folds into the member's, hands
+ * its host results to the job. False: no memory. */
+bool dv_task_accept(struct dv_task *task, struct dv_member *member);
+
+/* Drops what a task has collected. */
+void dv_task_drop(struct dv_task *task);
+
+/* Writes the folds and results of a job whose every index was accepted; for a job of no index, the identities. */
+void dv_job_combine(struct dv_job *job);
+
+/* Forgets results that were not combined. */
+void dv_job_drop_results(struct dv_job *job);
+
+#endif

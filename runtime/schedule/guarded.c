@@ -1,0 +1,232 @@
+/* The guarded share: every device gets the part of its fair share that the least known device allows.
+ *
+ * The share of a device is what it would take if all devices finished together: the T at which
+ *
+ *     sum over devices j of  max(0, T - start_j) / (b_j s_j)  =  remaining
+ *
+ * with start_j the moment when j can begin something new, gives share_d = (T - start_d) / (b_d s_d). Taking all of it
+ * would be right if every rate were exact. The guard phi = 1 / (1 + 8 max U_j) keeps back as much as the worst known
+ * rate may be wrong, so that the rest can still repair the error; a floor of 8 a / (b s) keeps launch costs near a
+ * tenth; a device that even one granule would make the job wait for is parked.
+ *
+ * Rates are learned by classes, corrected per device and job. What was measured is fitted only if it says something
+ * about the rate: the fixed cost a comes from a microbenchmark, never from these times, since partitions shrink while
+ * cost varies with position, and both would be confused. */
+#include "schedule/schedule.h"
+
+#include <math.h>
+
+#define GUARD 8.0               /* phi = 1 / (1 + GUARD U) */
+#define GUARD_LEAST 0.08        /* and at least this */
+#define FLOOR 8.0               /* of a partition, in fixed costs */
+#define UNCERTAIN_LEAST 0.02    /* no rate is better known */
+#define UNCERTAIN_UNPROVEN 0.25 /* until it was seen in this job */
+#define UNCERTAIN_NEW 0.7       /* a class never seen */
+#define PROBE_NS 1e6            /* a probe that takes this long says enough */
+#define PROBE_PART 0.01         /* and so does this part of the job */
+#define PROBE_GROWTH 8.0        /* at most, from probe to probe */
+#define PROBE_FIRST_CORE 64     /* indices: less than a core's fixed cost for anything but heavy bodies */
+
+static double uncertainty_of(const struct dv_plan *plan, const struct dv_pace *pace)
+{
+    const struct dv_rate *rate = &plan->rates[pace->rate];
+    if (rate->ns_per_item <= 0)
+        return UNCERTAIN_NEW;
+    double u = fmax(rate->uncertainty, UNCERTAIN_LEAST);
+    return pace->samples ? u : fmax(u, UNCERTAIN_UNPROVEN);
+}
+
+/* Nanoseconds per item on device d, as far as this job knows; 0: unknown. */
+static double pace_ns(const struct dv_plan *plan, unsigned d)
+{
+    return plan->rates[plan->paces[d].rate].ns_per_item * plan->paces[d].correction;
+}
+
+/* When d could begin to compute something new. */
+static double start_of(const struct dv_pace *pace, double now)
+{
+    return fmax(now, pace->free_at_ns) + pace->fixed_ns + (pace->served ? 0 : pace->upload_ns);
+}
+
+/* The moment at which all that take part finish together, `remaining` done; `without` is left out (pace_count:
+ * nobody). Devices that could only begin later do not take part: leaving them out moves the moment, so it is solved
+ * again until the set holds. HUGE_VAL if nobody is known. */
+static double finish_together(const struct dv_plan *plan, double now, double remaining, unsigned without)
+{
+    double finish = HUGE_VAL;
+    for (;;) {
+        double speed = 0, head_start = 0;
+        for (unsigned d = 0; d < plan->pace_count; d++) {
+            const struct dv_pace *pace = &plan->paces[d];
+            double ns = pace_ns(plan, d), start;
+            if (d == without || pace->stand != DV_HERE || ns <= 0 || (start = start_of(pace, now)) >= finish)
+                continue;
+            speed += 1 / ns;
+            head_start += start / ns;
+        }
+        double solved = speed > 0 ? (remaining + head_start) / speed : HUGE_VAL;
+        if (!(solved < finish))
+            return finish < HUGE_VAL ? finish : solved;
+        finish = solved;
+    }
+}
+
+/* One over one plus eight times the largest uncertainty of those that take part. */
+static double guard(const struct dv_plan *plan)
+{
+    double worst = 0;
+    for (unsigned d = 0; d < plan->pace_count; d++)
+        if (plan->paces[d].stand == DV_HERE)
+            worst = fmax(worst, uncertainty_of(plan, &plan->paces[d]));
+    return fmax(1 / (1 + GUARD * worst), GUARD_LEAST);
+}
+
+static struct dv_ask give(struct dv_plan *plan, unsigned d, double now, double wanted, size_t remaining,
+                          enum dv_reason reason)
+{
+    struct dv_pace *pace = &plan->paces[d];
+    size_t requested = wanted < 1 ? 1 : wanted < (double)remaining ? (size_t)wanted : remaining;
+    size_t count = dv_plan_round(plan, d, requested, remaining);
+    double expected = dv_plan_expect_ns(plan, d, count);
+    pace->served = true;
+    pace->free_at_ns = fmax(pace->free_at_ns, now) + expected;
+    if (pace->asked < 2)
+        pace->asked_ns[pace->asked++] = expected;
+    return (struct dv_ask){.count = count, .requested = requested, .reason = reason};
+}
+
+/* An unknown device is probed by time: small first, then more until a probe says enough. */
+static struct dv_ask probe(struct dv_plan *plan, unsigned d, double now, size_t remaining)
+{
+    struct dv_pace *pace = &plan->paces[d];
+    if (pace->probe == 0)
+        pace->probe = pace->core && pace->granule < PROBE_FIRST_CORE ? PROBE_FIRST_CORE : pace->granule;
+    double most = fmax((double)plan->count * PROBE_PART, (double)pace->granule);
+    return give(plan, d, now, fmin((double)pace->probe, most), remaining, DV_PROBE);
+}
+
+static struct dv_ask next(struct dv_plan *plan, unsigned d, uint64_t now_ns, size_t remaining)
+{
+    struct dv_pace *pace = &plan->paces[d];
+    double now = (double)now_ns, ns = pace_ns(plan, d);
+    if (pace->stand == DV_PARKED)
+        return (struct dv_ask){.count = 0};
+    if (ns <= 0)
+        return pace->asked ? (struct dv_ask){.count = 0} : probe(plan, d, now, remaining);
+
+    double start = start_of(pace, now);
+    double least = (double)(pace->granule < remaining ? pace->granule : remaining) * ns;
+    if (!pace->core && start + least >= finish_together(plan, now, (double)remaining, d)) {
+        pace->stand = DV_PARKED;
+        return (struct dv_ask){.count = 0};
+    }
+    if (pace->learning)
+        return probe(plan, d, now, remaining);
+
+    double finish = finish_together(plan, now, (double)remaining, plan->pace_count);
+    double share = fmax((finish - start) / ns, 0);
+    double low = fmin(share, FLOOR * pace->fixed_ns / ns), guarded = guard(plan) * share;
+    double wanted = fmax(guarded, low);
+    enum dv_reason reason = guarded >= low ? DV_SHARE : DV_FLOOR;
+    if (share - wanted < low / 2) {
+        wanted = share;
+        reason = DV_TAIL;
+    }
+    if (pace->core) /* nor does it pay to take less than what the taking costs */
+        wanted = fmax(wanted, pace->fixed_ns / ns);
+    return give(plan, d, now, wanted, remaining, reason);
+}
+
+/* The first thing measured of a class, or of a device that is still probed: believed as it stands. */
+static void learn(struct dv_plan *plan, unsigned d, double body_ns, double total_ns, double fixed_ns, size_t count)
+{
+    struct dv_pace *pace = &plan->paces[d];
+    struct dv_rate *rate = &plan->rates[pace->rate];
+    bool enough = total_ns >= PROBE_NS || (double)count >= (double)plan->count * PROBE_PART;
+    bool telling = body_ns >= 0.3 * total_ns || fixed_ns == 0;
+    if (rate->ns_per_item <= 0 || pace->learning) {
+        rate->ns_per_item = body_ns / (double)count;
+        rate->uncertainty = UNCERTAIN_UNPROVEN;
+        pace->correction = 1;
+    }
+    double growth = fmin(fmax(PROBE_NS / total_ns, 2), PROBE_GROWTH);
+    size_t probe = (size_t)fmin((double)count * growth, (double)plan->count);
+    for (unsigned mate = 0; mate < plan->pace_count; mate++) { /* one of a class learns for all */
+        if (plan->paces[mate].rate == pace->rate) {
+            plan->paces[mate].learning = !(enough && telling);
+            plan->paces[mate].probe = probe;
+        }
+    }
+}
+
+/* Correct this job's pace, limiting what one surprising sample may do; then the uncertainty and, slowly, the rate. */
+static void correct(struct dv_plan *plan, struct dv_pace *pace, double body_ns, size_t count)
+{
+    struct dv_rate *rate = &plan->rates[pace->rate];
+    double surprise = log(body_ns / (double)count / (rate->ns_per_item * pace->correction));
+    double limit = fmax(2 * rate->uncertainty, 0.25);
+    if (pace->samples == 0) {
+        pace->correction *= exp(0.8 * surprise);
+    } else if (fabs(surprise) <= limit || pace->outliers > 0) {
+        pace->correction *= exp(0.3 * surprise);
+    } else {
+        pace->correction *= exp(0.3 * copysign(limit / 2, surprise));
+    }
+    pace->outliers = fabs(surprise) > limit ? pace->outliers + 1 : 0;
+    double u = rate->uncertainty;
+    rate->uncertainty = sqrt(0.7 * u * u + 0.3 * fmin(surprise * surprise, 1));
+    double shift = 0.1 * fmin(fmax(log(pace->correction), -0.5), 0.5);
+    rate->ns_per_item *= exp(shift);
+    for (unsigned d = 0; d < plan->pace_count; d++) /* what the others of the class expect stays as it was */
+        if (plan->paces[d].rate == pace->rate)
+            plan->paces[d].correction *= exp(-shift);
+}
+
+static void done(struct dv_plan *plan, unsigned d, uint64_t now_ns, size_t count, uint64_t ns)
+{
+    struct dv_pace *pace = &plan->paces[d];
+    double total = fmax((double)ns, 1), fixed = pace->fixed_ns;
+    double body = total - fmin(fixed, 0.9 * total);
+    if (pace->asked > 0) {
+        pace->asked--;
+        pace->asked_ns[0] = pace->asked_ns[1];
+    }
+    if (pace->learning) {
+        learn(plan, d, body, total, fixed, count);
+        pace->samples++;
+        plan->rates[pace->rate].samples++;
+    } else if (body >= 0.3 * total) {
+        correct(plan, pace, body, count);
+        pace->samples++;
+        plan->rates[pace->rate].samples++;
+    }
+    pace->free_at_ns = (double)now_ns + (pace->asked > 0 ? pace->asked_ns[0] : 0);
+}
+
+/* Equal homes for the cores; the far end, as much as their expected share, for the others. */
+static void lay_out(const struct dv_plan *plan, size_t *sizes)
+{
+    dv_plan_lay_out_cores(plan, sizes);
+    double speed = 0;
+    for (unsigned d = 0; d < plan->pace_count; d++)
+        speed += pace_ns(plan, d) > 0 ? 1 / pace_ns(plan, d) : 0;
+    if (plan->core_count == 0 || plan->core_count == plan->pace_count || speed <= 0)
+        return;
+    size_t far = 0;
+    for (unsigned d = 0; d < plan->pace_count; d++) {
+        if (!plan->paces[d].core && pace_ns(plan, d) > 0) {
+            sizes[d] = (size_t)((double)plan->count * (1 / pace_ns(plan, d) / speed));
+            far += sizes[d];
+        }
+    }
+    size_t near = plan->count > far ? plan->count - far : 0, given = 0;
+    for (unsigned d = 0; d < plan->pace_count; d++) {
+        if (plan->paces[d].core) {
+            sizes[d] = near / plan->core_count + (given < near % plan->core_count);
+            given++;
+        }
+    }
+}
+
+const struct dv_schedule dv_guarded = {
+    .name = "guarded", .adaptive = true, .lay_out = lay_out, .next = next, .done = done};

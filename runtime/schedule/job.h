@@ -1,0 +1,188 @@
+/* A job: one call of a kernel, from its arguments to its end.
+ *
+ * Every index is accounted for exactly once: accepted when its partition was computed and its results are in place,
+ * or cancelled when the job was stopped. `pending` counts those not yet accounted for; whoever brings it to zero
+ * finishes the job. A job is kept by references: one of its future, one while it is in flight, one of each worker
+ * inside it and of each partition that a staged device works on. */
+#ifndef DV_JOB_H
+#define DV_JOB_H
+
+#include "record/record.h"
+#include "schedule/crew.h"
+#include "schedule/schedule.h"
+#include "schedule/split.h"
+#include "schedule/unit.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* One argument of the whole job. */
+struct dv_argument {
+    char *data;      /* the caller's array or result; of a value: into the copied arguments */
+    size_t elements; /* extent: per index, or in all */
+    size_t radius;
+    size_t stride;   /* bytes per index; 0 for what does not depend on the index */
+    size_t bytes;    /* in all */
+};
+
+/* A partition on its way through a device. */
+struct dv_task {
+    divvy_partition partition;
+    divvy_slice slices[DIVVY_PARAMETERS_MAX];
+    divvy_partial partials[DIVVY_PARAMETERS_MAX];
+    struct dv_range range;
+    struct dv_ask ask;
+    uint64_t queued_ns, start_ns;
+    struct dv_job *job;
+    atomic_int fate; /* DV_TASK_... : who settles it. Staged devices only */
+};
+enum { DV_TASK_STARTING, DV_TASK_RUNNING, DV_TASK_SETTLED, DV_TASK_ABANDONED };
+
+enum dv_standing {
+    DV_OUT,     /* left out: by a filter, after a failure */
+    DV_WAITING, /* may come if that will pay */
+    DV_WANTED,  /* shall open and build now */
+    DV_READY,
+};
+
+/* One device's part in a job. */
+struct dv_member {
+    /* Constant from submission, or from joining. */
+    _Alignas(64) struct dv_unit *unit;
+
+    /* The worker's. */
+    uint64_t partitions, items, busy_ns, min_ns, max_ns, ready_ns, build_ns;
+    _Atomic uint64_t split_ns, combine_ns;
+    divvy_loaded loaded;
+    bool started; /* has had its first partition */
+    divvy_partial partials[DIVVY_PARAMETERS_MAX];
+    struct dv_partition_record *records;
+    size_t record_count, record_capacity;
+    int use; /* where dv_job_record put it; -1: nowhere */
+
+    /* Any thread. */
+    _Atomic enum dv_standing standing;
+    atomic_uint idle_at;   /* found nothing when the job's recalls stood here */
+    atomic_bool attended;  /* somebody will serve this member: its static home is its own */
+
+    /* Under the job's mutex. */
+    struct dv_task *flying[2]; /* on a staged device */
+};
+
+/* The results of a range of a host kernel, waiting for their neighbours. */
+struct dv_result {
+    struct dv_result *next;
+    size_t first, end;
+    void *data[DIVVY_PARAMETERS_MAX];
+};
+
+struct dv_job {
+    /* Constant after dv_job_make. */
+    struct dv_crew *crew;
+    const divvy_kernel *kernel;
+    size_t count;
+    uint64_t id;
+    char name[64];
+    struct dv_argument arguments[DIVVY_PARAMETERS_MAX];
+    size_t partition, first_partition;
+    uint64_t submitted_ns, deadline_ns; /* 0: none */
+    void (*on_progress)(void *progress_arg, size_t done, size_t count);
+    void *progress_arg;
+    struct dv_job *parent; /* whose kernel submitted it; kept by a reference */
+    bool has_folds, has_results, writes_in_place;
+    bool prepares;         /* only loads its kernel: every member accounts for one index */
+    bool keeps_records;
+    bool latecomers;       /* some member may still come, or a backend is not probed yet */
+    char *copied;          /* of the arguments */
+    size_t copied_capacity;
+
+    struct dv_split split;
+    atomic_bool quiet; /* the caller alone works on it, for now */
+
+    _Alignas(64) atomic_size_t pending;
+    atomic_int references;
+    atomic_uint recalls;    /* moves on when those who found nothing should look again */
+    atomic_int alive;       /* members that are not out */
+    atomic_bool stopped;
+    atomic_bool over;       /* finished: everything is in place */
+    atomic_bool telling;    /* somebody is inside on_progress */
+    atomic_size_t told;
+
+    /* Under mutex. */
+    pthread_mutex_t mutex;
+    struct dv_plan plan;
+    size_t unclaimed; /* for adaptive schedules */
+    divvy_status status;
+    char *error;   /* NULL: none */
+    bool abandons; /* staged devices are not waited for */
+    struct dv_result *results;
+
+    /* Under the pool's mutex. */
+    struct dv_job *previous, *next; /* in flight, in the order of submission */
+    struct dv_job **waits_for;      /* jobs that must end first */
+    unsigned waits_count, waits_capacity;
+    bool needed;                    /* a mark of dv_order_needed */
+    struct dv_job *next_spare, *next_made;
+    bool future_held;
+    uint64_t context; /* the number of the context whose future it is */
+
+    uint64_t end_ns; /* set before over */
+    unsigned member_count; /* under the pool's mutex; grows when a device joins in the middle */
+    unsigned member_capacity;
+    struct dv_member *members;
+};
+
+/* Makes a job from a call: checks and copies the arguments, lays out the split. Never NULL for a call that can be
+ * reported: a call that is wrong is a job that is over, with its status and error. NULL: no memory. The caller
+ * holds the future's reference. Does not publish it. */
+struct dv_job *dv_job_make(struct dv_crew *crew, const divvy_kernel *kernel, size_t count, const void *args,
+                           size_t args_size, struct dv_job *parent);
+
+/* A job that loads `kernel` on every device and computes nothing. NULL: no memory. */
+struct dv_job *dv_job_make_preparing(struct dv_crew *crew, const divvy_kernel *kernel);
+
+/* Accounts for `count` indices; finishes the job if they were the last. */
+void dv_job_account(struct dv_job *job, size_t count);
+
+/* Ends a job of no index, which never was in flight: its folds get their identities. */
+void dv_job_finish_empty(struct dv_job *job);
+
+/* Ends the job early: the first failure's status and text stay. Nothing more is given out; what runs on the host ends
+ * by itself; what a staged device works on is abandoned if `abandon`. Any thread. */
+void dv_job_stop(struct dv_job *job, bool abandon, divvy_status status, const char *error);
+
+/* Gives a range back that could not be computed; cancels it if the job was stopped. */
+void dv_job_put_back(struct dv_job *job, struct dv_range range);
+
+/* Those who found nothing to do shall look again. */
+void dv_job_recall(struct dv_job *job);
+
+/* A member is left out of this job from now on. Stops the job with the given error if it was the last. A job that
+ * prepares has then heard of it. */
+void dv_job_leave_out(struct dv_job *job, struct dv_member *member, divvy_status status, const char *error);
+
+/* Sets up member `m` for `unit`; the job's mutex or sole ownership is held. */
+void dv_job_seat_member(struct dv_job *job, unsigned m, struct dv_unit *unit, enum dv_standing standing);
+
+/* The largest partition that fits a unit's memory; 0: no limit. */
+size_t dv_job_cap(const struct dv_job *job, const struct dv_unit *unit);
+
+static inline bool dv_job_is_over(struct dv_job *job)
+{
+    return atomic_load_explicit(&job->over, memory_order_acquire);
+}
+
+void dv_job_keep(struct dv_job *job);
+void dv_job_release(struct dv_job *job);
+
+/* Frees the memory of a job for good. */
+void dv_job_free(struct dv_job *job);
+
+/* A job that is over and tells why, for a context that did not open. Never NULL. */
+struct dv_job *dv_job_make_failed(divvy_status status, const char *error);
+
+/* Fills a record of a job that is over or about to be, with `uses`, an array of member_count of the caller's; units[]
+ * too, if not NULL. Partitions are left out. */
+void dv_job_record(struct dv_job *job, struct dv_job_record *out_record, struct dv_use *uses, struct dv_unit **units);
+
+#endif

@@ -1,0 +1,31 @@
+/* Which of the jobs in flight may run: two that touch the same memory, one of them writing, run in the order of their
+ * submission. All functions want the pool's mutex. */
+#ifndef DV_ORDER_H
+#define DV_ORDER_H
+
+#include "schedule/job.h"
+
+struct dv_order {
+    struct dv_job *first, *last;
+};
+
+/* Puts a job in flight, behind every job it must wait for. A child goes before jobs that wait for an ancestor of it,
+ * since the ancestor may wait for the child. False: no memory. */
+bool dv_order_enter(struct dv_order *order, struct dv_job *job);
+
+/* Takes a job out of flight. True if that set another one free. */
+bool dv_order_leave(struct dv_order *order, struct dv_job *job);
+
+static inline bool dv_order_may_run(const struct dv_job *job)
+{
+    return job->waits_count == 0;
+}
+
+/* Marks the jobs that `job` needs to end: itself, those it waits for, and the children of all these. */
+void dv_order_mark_needed(struct dv_order *order, struct dv_job *job);
+
+/* Whether a job touches an array that an ancestor of it writes, or writes one that an ancestor touches. Needs no
+ * mutex: ancestors are in flight as long as their kernel runs. */
+bool dv_order_clashes_with_ancestor(const struct dv_job *job);
+
+#endif

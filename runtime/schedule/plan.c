@@ -1,0 +1,73 @@
+/* What all schedules share. */
+#include "base/status.h"
+#include "schedule/schedule.h"
+
+#include <string.h>
+
+divvy_status dv_schedule_find(const char *name, const struct dv_schedule **out_schedule)
+{
+    static const struct dv_schedule *const all[] = {&dv_guarded, &dv_static, &dv_dynamic, &dv_guided};
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
+        if (strcmp(name, all[k]->name) == 0) {
+            *out_schedule = all[k];
+            return DIVVY_OK;
+        }
+    }
+    return dv_fail(DIVVY_INVALID, "there is no schedule \"%s\": allowed are guarded, static, dynamic, guided", name);
+}
+
+void dv_plan_begin(struct dv_plan *plan)
+{
+    plan->core_count = 0;
+    for (unsigned d = 0; d < plan->pace_count; d++) {
+        struct dv_pace *pace = &plan->paces[d];
+        plan->core_count += pace->core;
+        pace->stand = DV_AWAY;
+        pace->served = false;
+        pace->learning = plan->rates[pace->rate].ns_per_item == 0;
+        pace->probe = 0;
+        pace->correction = 1;
+        pace->samples = pace->outliers = pace->asked = 0;
+        pace->free_at_ns = 0;
+    }
+}
+
+void dv_plan_lay_out_cores(const struct dv_plan *plan, size_t *sizes)
+{
+    unsigned homes = plan->core_count ? plan->core_count : plan->pace_count, given = 0;
+    for (unsigned d = 0; d < plan->pace_count; d++) {
+        sizes[d] = 0;
+        if (plan->paces[d].core || plan->core_count == 0) {
+            sizes[d] = plan->count / homes + (given < plan->count % homes);
+            given++;
+        }
+    }
+}
+
+size_t dv_plan_round(const struct dv_plan *plan, unsigned d, size_t count, size_t remaining)
+{
+    const struct dv_pace *pace = &plan->paces[d];
+    size_t granule = pace->granule;
+    count -= count % granule;
+    if (count < granule)
+        count = granule;
+    if (pace->cap && count > pace->cap)
+        count = pace->cap;
+    else if (count > remaining || remaining - count < granule)
+        count = remaining;
+    return pace->cap && count > pace->cap ? pace->cap : count;
+}
+
+double dv_plan_expect_ns(const struct dv_plan *plan, unsigned d, size_t count)
+{
+    const struct dv_pace *pace = &plan->paces[d];
+    double rate = plan->rates[pace->rate].ns_per_item;
+    return rate > 0 ? pace->fixed_ns + rate * pace->correction * (double)count : 0;
+}
+
+void dv_plan_unpark(struct dv_plan *plan)
+{
+    for (unsigned d = 0; d < plan->pace_count; d++)
+        if (plan->paces[d].stand == DV_PARKED)
+            plan->paces[d].stand = DV_HERE;
+}

@@ -1,0 +1,490 @@
+#include "schedule/pool.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "schedule/worker.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+struct dv_pool dv_pool;
+static pthread_once_t made = PTHREAD_ONCE_INIT;
+
+/* Crews come and go one at a time, so that one that enters never finds a pool half closed. */
+static pthread_mutex_t door = PTHREAD_MUTEX_INITIALIZER;
+
+static void make_pool(void)
+{
+    pthread_mutexattr_t kind;
+    pthread_mutexattr_init(&kind);
+#ifdef __GLIBC__
+    pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_ADAPTIVE_NP); /* it is held for less than a sleep takes */
+#endif
+    pthread_mutex_init(&dv_pool.mutex, &kind);
+    pthread_mutexattr_destroy(&kind);
+    dv_bell_init(&dv_pool.work);
+    dv_bell_init(&dv_pool.over);
+}
+
+/* How long an idle thread spins before it sleeps: longer than it takes to wake one, much shorter than anybody would
+ * notice on a power meter. */
+static const uint64_t SPIN_NS = 30000;
+/* How long the last crew waits for the worker of a device that hangs. */
+static const uint64_t PATIENCE_NS = UINT64_C(15000000000);
+
+/* ---- Seats ---- */
+
+bool dv_seat_take(int core)
+{
+    atomic_bool *taken = &dv_pool.seats[core].taken;
+    return !atomic_load_explicit(taken, memory_order_relaxed) &&
+           !atomic_exchange_explicit(taken, true, memory_order_acquire);
+}
+
+void dv_seat_leave(int core)
+{
+    struct dv_seat *seat = &dv_pool.seats[core];
+    atomic_store(&seat->taken, false);
+    if (atomic_load(&seat->has_worker))
+        dv_bell_ring(&dv_pool.work);
+}
+
+/* ---- Finding work ---- */
+
+struct dv_member *dv_job_member_on(struct dv_job *job, int core)
+{
+    int m = job->crew->member_of_core[core];
+    return m >= 0 && (unsigned)m < job->member_count ? &job->members[m] : NULL;
+}
+
+static struct dv_member *member_with(struct dv_job *job, const struct dv_unit *unit)
+{
+    for (unsigned m = job->crew->core_count; m < job->member_count; m++)
+        if (job->members[m].unit == unit)
+            return &job->members[m];
+    return NULL;
+}
+
+/* Whether a member could do something now. Under the pool's mutex. */
+static bool has_work_for(struct dv_job *job, struct dv_member *member)
+{
+    if (!member || !dv_order_may_run(job) || atomic_load(&job->stopped))
+        return false;
+    enum dv_standing standing = atomic_load(&member->standing);
+    return (standing == DV_WANTED || (standing == DV_READY && !job->prepares)) &&
+           atomic_load(&member->idle_at) != atomic_load(&job->recalls);
+}
+
+/* The first job in flight that has work for a core (or, with unit, for that device), kept by a reference. `*out_more`:
+ * there may be others. */
+static struct dv_job *pick(int core, const struct dv_unit *unit, struct dv_member **out_member, bool *out_more)
+{
+    pthread_mutex_lock(&dv_pool.mutex);
+    struct dv_job *job = dv_pool.order.first;
+    for (; job; job = job->next) {
+        struct dv_member *member = unit ? member_with(job, unit) : dv_job_member_on(job, core);
+        if (!atomic_load(&job->quiet) && has_work_for(job, member)) {
+            dv_job_keep(job);
+            *out_member = member;
+            *out_more = job->next != NULL;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&dv_pool.mutex);
+    return job;
+}
+
+/* Of what `needy` needs to end, a job that has work for this core; quiet ones only if they are its own. */
+static struct dv_job *pick_needed(struct dv_job *needy, int core, struct dv_member **out_member)
+{
+    pthread_mutex_lock(&dv_pool.mutex);
+    dv_order_mark_needed(&dv_pool.order, needy);
+    struct dv_job *job = dv_pool.order.first;
+    for (; job; job = job->next) {
+        struct dv_member *member = dv_job_member_on(job, core);
+        if (job->needed && (job == needy || !atomic_load(&job->quiet)) && has_work_for(job, member)) {
+            dv_job_keep(job);
+            *out_member = member;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&dv_pool.mutex);
+    return job;
+}
+
+/* ---- Workers ---- */
+
+static void block_signals(void)
+{
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, NULL);
+}
+
+/* Until the bell was rung since `seen`: spin for a while, then sleep. */
+static void idle(struct dv_bell *bell, unsigned seen)
+{
+    uint64_t until = 0;
+    for (unsigned turn = 1; dv_bell_epoch(bell) == seen; turn++) {
+        dv_pause();
+        if (turn % 64)
+            continue;
+        uint64_t now = dv_now_ns();
+        if (until == 0)
+            until = now + SPIN_NS;
+        else if (now >= until)
+            break;
+    }
+    if (dv_bell_epoch(bell) == seen)
+        dv_bell_sleep(bell, seen, 0);
+}
+
+static void *seat_main(void *argument)
+{
+    int core = (int)(intptr_t)argument;
+    block_signals();
+    for (;;) {
+        unsigned seen = dv_bell_epoch(&dv_pool.work);
+        if (atomic_load_explicit(&dv_pool.closing, memory_order_acquire))
+            return NULL;
+        struct dv_seat *seat = &dv_pool.seats[core];
+        struct dv_member *member;
+        struct dv_job *job;
+        bool more = true;
+        if (dv_seat_take(core)) {
+            while (more && (job = pick(core, NULL, &member, &more)) != NULL) {
+                dv_work(job, member);
+                dv_job_release(job);
+                more = more || dv_bell_epoch(&dv_pool.work) != seen;
+            }
+            atomic_store_explicit(&seat->taken, false, memory_order_release);
+        }
+        if (dv_bell_epoch(&dv_pool.work) == seen)
+            idle(&dv_pool.work, seen);
+    }
+}
+
+static void *driver_main(void *argument)
+{
+    struct dv_driver *driver = argument;
+    block_signals();
+    for (;;) {
+        unsigned seen = dv_bell_epoch(&dv_pool.work);
+        if (atomic_load_explicit(&dv_pool.closing, memory_order_acquire))
+            break;
+        struct dv_member *member;
+        struct dv_job *job;
+        bool more;
+        while ((job = pick(-1, driver->unit, &member, &more)) != NULL) {
+            dv_work(job, member);
+            dv_job_release(job);
+        }
+        if (dv_bell_epoch(&dv_pool.work) == seen)
+            dv_bell_sleep(&dv_pool.work, seen, 0);
+    }
+    pthread_mutex_lock(&dv_pool.mutex);
+    driver->ended = true;
+    pthread_mutex_unlock(&dv_pool.mutex);
+    dv_bell_ring(&dv_pool.over);
+    return NULL;
+}
+
+/* What a new thread needs to know before it begins. */
+struct birth {
+    void *(*main)(void *argument);
+    void *argument;
+    unsigned cores[DV_CREW_MAX];
+    unsigned core_count; /* 0: not bound */
+    int nice;
+};
+
+static void *be_born(void *argument)
+{
+    struct birth birth = *(struct birth *)argument;
+    free(argument);
+    if (birth.core_count && dv_topology_bind(birth.cores, birth.core_count) != DIVVY_OK)
+        dv_log(DIVVY_LOG_INFO, "pool", "a worker could not be bound: %s", dv_error_text());
+#ifdef __linux__
+    if (birth.nice)
+        setpriority(PRIO_PROCESS, 0, birth.nice); /* of this thread alone, on Linux */
+#endif
+    return birth.main(birth.argument);
+}
+
+static divvy_status start_thread(pthread_t *thread, void *(*main)(void *argument), void *argument, const unsigned *cores,
+                                 unsigned core_count, int nice)
+{
+    struct birth *birth = malloc(sizeof *birth);
+    if (!birth)
+        return dv_fail(DIVVY_NO_MEMORY, "no memory for a worker");
+    *birth = (struct birth){.main = main, .argument = argument, .core_count = core_count, .nice = nice};
+    memcpy(birth->cores, cores, core_count * sizeof *cores);
+    int error = pthread_create(thread, NULL, be_born, birth);
+    if (error) {
+        free(birth);
+        return dv_fail(DIVVY_LIMIT, "a worker could not be started: %s", strerror(error));
+    }
+    return DIVVY_OK;
+}
+
+static divvy_status seat_worker(struct dv_crew *crew, unsigned core)
+{
+    struct dv_seat *seat = &dv_pool.seats[core];
+    if (atomic_load(&seat->has_worker))
+        return DIVVY_OK;
+    DV_TRY(start_thread(&seat->thread, seat_main, (void *)(intptr_t)core, &core, crew->bound ? 1 : 0, 0));
+    atomic_store(&seat->has_worker, true);
+    return DIVVY_OK;
+}
+
+divvy_status dv_pool_enter(struct dv_crew *crew)
+{
+    pthread_once(&made, make_pool);
+    pthread_mutex_lock(&door);
+    pthread_mutex_lock(&dv_pool.mutex);
+    divvy_status status = DIVVY_OK;
+    if (!dv_pool.seats) {
+        dv_pool.seats = aligned_alloc(64, crew->host->core_count * sizeof *dv_pool.seats);
+        if (!dv_pool.seats)
+            status = dv_fail(DIVVY_NO_MEMORY, "no memory for the pool");
+        else
+            memset(dv_pool.seats, 0, crew->host->core_count * sizeof *dv_pool.seats);
+        dv_pool.seat_count = crew->host->core_count;
+    }
+    dv_pool.crews++;
+    for (unsigned c = 1; status == DIVVY_OK && c < crew->core_count; c++)
+        status = seat_worker(crew, crew->cores[c]);
+    pthread_mutex_unlock(&dv_pool.mutex);
+    pthread_mutex_unlock(&door);
+    return status;
+}
+
+void dv_pool_hire_first(struct dv_crew *crew)
+{
+    if (crew->core_count != 1 || dv_pool_has_worker((int)crew->cores[0]))
+        return;
+    pthread_mutex_lock(&dv_pool.mutex);
+    if (seat_worker(crew, crew->cores[0]) != DIVVY_OK)
+        dv_log(DIVVY_LOG_WARN, "pool", "jobs run only while they are waited for: %s", dv_error_text());
+    pthread_mutex_unlock(&dv_pool.mutex);
+}
+
+struct dv_unit *dv_pool_unit(const struct dv_found *found, unsigned units, int core)
+{
+    for (unsigned u = 0; u < dv_pool.unit_count; u++) {
+        struct dv_unit *unit = dv_pool.units[u];
+        if (unit->found == found && unit->facts.units == (units ? units : unit->core >= 0 ? found->facts.units : 0))
+            return unit;
+    }
+    if (dv_pool.unit_count == DV_CREW_MAX)
+        return NULL;
+    struct dv_unit *unit = dv_unit_make(found, units, core);
+    if (unit)
+        dv_pool.units[dv_pool.unit_count++] = unit;
+    return unit;
+}
+
+divvy_status dv_pool_hire(struct dv_crew *crew, struct dv_unit *unit)
+{
+    for (unsigned d = 0; d < dv_pool.driver_count; d++) {
+        if (dv_pool.drivers[d]->unit == unit) {
+            dv_pool.drivers[d]->users++;
+            return DIVVY_OK;
+        }
+    }
+    struct dv_driver *driver = calloc(1, sizeof *driver);
+    if (!driver || dv_pool.driver_count == DV_CREW_MAX) {
+        free(driver);
+        return dv_fail(DIVVY_NO_MEMORY, "no memory for the worker of %s", unit->id);
+    }
+    driver->unit = unit;
+    driver->users = 1;
+    /* The driver thread stays out of the cores' way: some implementations compute in it. */
+    int nice = crew->core_count && crew->spare_count == 0 ? 10 : 0;
+    divvy_status status =
+        start_thread(&driver->thread, driver_main, driver, crew->spare_cores, crew->spare_count, nice);
+    if (status != DIVVY_OK) {
+        free(driver);
+        return status;
+    }
+    dv_pool.drivers[dv_pool.driver_count++] = driver;
+    return DIVVY_OK;
+}
+
+/* Joins a driver, or leaves it behind if its device hangs. True: it has ended. */
+static bool dismiss(struct dv_driver *driver)
+{
+    uint64_t until = dv_now_ns() + PATIENCE_NS;
+    bool ended = false;
+    while (!ended && dv_now_ns() < until && !atomic_load(&driver->unit->building)) {
+        unsigned seen = dv_bell_epoch(&dv_pool.over);
+        pthread_mutex_lock(&dv_pool.mutex);
+        ended = driver->ended;
+        pthread_mutex_unlock(&dv_pool.mutex);
+        if (!ended)
+            dv_bell_sleep(&dv_pool.over, seen, until);
+    }
+    if (ended) {
+        pthread_join(driver->thread, NULL);
+    } else {
+        pthread_detach(driver->thread);
+        if (!atomic_load(&driver->unit->building))
+            dv_log(DIVVY_LOG_WARN, "pool", "%s hangs: its worker is left behind", driver->unit->id);
+    }
+    return ended;
+}
+
+/* Nobody works any more: joins every thread, closes every device. */
+static void empty_pool(void)
+{
+    dv_bell_ring(&dv_pool.work);
+    for (unsigned s = 0; s < dv_pool.seat_count; s++) {
+        if (atomic_load(&dv_pool.seats[s].has_worker))
+            pthread_join(dv_pool.seats[s].thread, NULL);
+        atomic_store(&dv_pool.seats[s].has_worker, false);
+    }
+    for (unsigned d = 0; d < dv_pool.driver_count; d++) {
+        struct dv_driver *driver = dv_pool.drivers[d];
+        bool ended = dismiss(driver);
+        for (unsigned u = 0; !ended && u < dv_pool.unit_count; u++)
+            if (dv_pool.units[u] == driver->unit)
+                dv_pool.units[u] = NULL; /* its memory stays with the worker that hangs */
+        if (ended)
+            free(driver);
+    }
+    for (unsigned u = 0; u < dv_pool.unit_count; u++)
+        dv_unit_free(dv_pool.units[u]);
+    pthread_mutex_lock(&dv_pool.mutex);
+    dv_pool.unit_count = dv_pool.driver_count = 0;
+    free(dv_pool.seats);
+    dv_pool.seats = NULL;
+    dv_pool.seat_count = 0;
+    atomic_store(&dv_pool.closing, false);
+    pthread_mutex_unlock(&dv_pool.mutex);
+}
+
+void dv_pool_leave(void)
+{
+    pthread_mutex_lock(&door);
+    pthread_mutex_lock(&dv_pool.mutex);
+    bool is_last = --dv_pool.crews == 0;
+    atomic_store(&dv_pool.closing, is_last);
+    pthread_mutex_unlock(&dv_pool.mutex);
+    if (is_last)
+        empty_pool();
+    pthread_mutex_unlock(&door);
+}
+
+/* ---- Jobs ---- */
+
+static void announce(struct dv_job *job)
+{
+    if (job->member_count > 1 || job->parent)
+        dv_bell_ring(&dv_pool.work);
+    dv_bell_ring(&dv_pool.over);
+}
+
+divvy_status dv_pool_publish(struct dv_job *job, bool *out_free)
+{
+    pthread_mutex_lock(&dv_pool.mutex);
+    bool entered = dv_order_enter(&dv_pool.order, job);
+    *out_free = dv_order_may_run(job);
+    if (entered) {
+        dv_job_keep(job);
+        atomic_fetch_add(&job->crew->in_flight, 1);
+    }
+    pthread_mutex_unlock(&dv_pool.mutex);
+    if (!entered)
+        return dv_fail(DIVVY_NO_MEMORY, "%s: no memory to order it after other jobs", job->kernel->name);
+    if (!atomic_load(&job->quiet))
+        announce(job);
+    return DIVVY_OK;
+}
+
+void dv_pool_open_up(struct dv_job *job)
+{
+    if (atomic_exchange(&job->quiet, false))
+        announce(job);
+}
+
+void dv_pool_retract(struct dv_job *job)
+{
+    struct dv_crew *crew = job->crew;
+    pthread_mutex_lock(&dv_pool.mutex);
+    bool freed = dv_order_leave(&dv_pool.order, job);
+    pthread_mutex_unlock(&dv_pool.mutex);
+    atomic_store_explicit(&job->over, true, memory_order_release);
+    atomic_fetch_sub(&crew->in_flight, 1);
+    if (freed)
+        dv_bell_ring(&dv_pool.work);
+    dv_bell_ring(&dv_pool.over);
+    dv_job_release(job);
+}
+
+void dv_pool_forget(struct dv_unit *unit, const char *error)
+{
+    /* One job at a time, since leaving out may end a job, which wants the mutex. */
+    for (bool found = true; found;) {
+        found = false;
+        struct dv_job *job;
+        struct dv_member *member = NULL;
+        pthread_mutex_lock(&dv_pool.mutex);
+        for (job = dv_pool.order.first; job && !found; job = found ? job : job->next) {
+            member = member_with(job, unit);
+            found = member && atomic_load(&member->standing) != DV_OUT;
+            if (found) {
+                dv_job_keep(job);
+                break;
+            }
+        }
+        pthread_mutex_unlock(&dv_pool.mutex);
+        if (found) {
+            dv_job_leave_out(job, member, DIVVY_DEVICE_LOST, error);
+            dv_job_release(job);
+        }
+    }
+}
+
+void dv_pool_wait(struct dv_job *job, int core)
+{
+    bool patient = true; /* look for others' work only after a while */
+    while (!dv_job_is_over(job)) {
+        unsigned seen = dv_bell_epoch(&dv_pool.over);
+        uint64_t begin = dv_now_ns(), now = begin;
+        if (core >= 0 && !patient) {
+            struct dv_member *member;
+            struct dv_job *needed = pick_needed(job, core, &member);
+            if (needed) {
+                dv_work(needed, member);
+                dv_job_release(needed);
+                continue;
+            }
+        }
+        for (unsigned turn = 1; !dv_job_is_over(job) && dv_bell_epoch(&dv_pool.over) == seen && now < begin + SPIN_NS;
+             turn++) {
+            dv_pause();
+            if (turn % 64 == 0)
+                now = dv_now_ns();
+        }
+        if (!dv_job_is_over(job) && !patient && dv_bell_epoch(&dv_pool.over) == seen)
+            dv_bell_sleep(&dv_pool.over, seen, atomic_load(&job->stopped) ? 0 : job->deadline_ns);
+        if (job->deadline_ns && !atomic_load(&job->stopped) && dv_now_ns() >= job->deadline_ns)
+            dv_job_stop(job, true, DIVVY_TIMED_OUT, "the job's time was over");
+        patient = false;
+    }
+}
+
+void dv_pool_forked(void)
+{
+    unsigned generation = dv_pool.generation + 1;
+    memset(&dv_pool, 0, sizeof dv_pool);
+    make_pool();
+    pthread_mutex_init(&door, NULL);
+    dv_pool.generation = generation;
+}

@@ -1,0 +1,99 @@
+/* Size: how many indices a device gets next. One file per schedule behind one hook; position is the split's business.
+ *
+ * A plan is what a schedule knows of one job: pure data that reads no clock and takes no lock, so that the same code
+ * serves real devices and simulated time. Times are nanoseconds, rates nanoseconds per item. */
+#ifndef DV_SCHEDULE_H
+#define DV_SCHEDULE_H
+
+#include "record/record.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What is known of a (kernel, class) for jobs of one size class. */
+struct dv_rate {
+    double ns_per_item;  /* b; 0: nothing is known */
+    double uncertainty;  /* u, the root mean square of the logarithm of measured over expected */
+    uint64_t samples;
+};
+
+/* One device during one job, as the schedule sees it. */
+struct dv_pace {
+    /* Constant during the job. */
+    unsigned rate;    /* index of its class's rate */
+    bool core;        /* has a home; the others draw from the far end */
+    double fixed_ns;  /* a */
+    double upload_ns; /* of the `all` arrays that it lacks when the job begins */
+    size_t granule;
+    size_t cap;       /* what its memory holds */
+
+    /* The schedule's own. */
+    enum { DV_AWAY, DV_HERE, DV_PARKED } stand; /* AWAY: not ready, or gone */
+    bool served;        /* has been given something in this job */
+    bool learning;      /* still probed */
+    size_t probe;       /* size of its next probe */
+    double correction;  /* s: this job's rate over the model's */
+    unsigned samples;   /* of this job */
+    unsigned outliers;  /* running */
+    double free_at_ns;  /* expected end of what it was given */
+    double asked_ns[2]; /* expected durations of what it works on, oldest first */
+    unsigned asked;
+};
+
+struct dv_schedule;
+
+struct dv_plan {
+    const struct dv_schedule *schedule;
+    size_t count;           /* of the job */
+    size_t partition;       /* fixed size; 0: sized by the schedule */
+    size_t first_partition; /* 0: as the schedule likes */
+    unsigned pace_count, core_count;
+    struct dv_pace *paces;
+    unsigned rate_count;
+    struct dv_rate *rates;
+};
+
+/* An answer: `count` indices, a multiple of the granule where possible, never more than remain; 0: nothing for this
+ * device as things stand. `requested`: what the formula said, before rounding and caps. */
+struct dv_ask {
+    size_t count, requested;
+    enum dv_reason reason;
+};
+
+struct dv_schedule {
+    const char *name;
+    bool adaptive; /* next and done change the plan: calls for one plan come one at a time. Else next is pure */
+
+    /* Divides [0, count) into the homes of all devices; sizes[pace_count] adds up to count. */
+    void (*lay_out)(const struct dv_plan *plan, size_t *sizes);
+
+    /* What device `d` gets at the moment `now_ns`, when `remaining` (at least 1) indices are not given out yet. */
+    struct dv_ask (*next)(struct dv_plan *plan, unsigned d, uint64_t now_ns, size_t remaining);
+
+    /* Device `d` has computed `count` indices in `ns`, copies included. NULL unless adaptive. */
+    void (*done)(struct dv_plan *plan, unsigned d, uint64_t now_ns, size_t count, uint64_t ns);
+};
+
+extern const struct dv_schedule dv_static, dv_dynamic, dv_guided, dv_guarded;
+
+/* The schedule of this name. INVALID with the names there are. */
+divvy_status dv_schedule_find(const char *name, const struct dv_schedule **out_schedule);
+
+/* Sets the schedule's own fields of every pace, before the first lay_out. */
+void dv_plan_begin(struct dv_plan *plan);
+
+/* Homes of equal size for the cores, none for the others (equal for all where there is no core). */
+void dv_plan_lay_out_cores(const struct dv_plan *plan, size_t *sizes);
+
+/* `count` in multiples of the device's granule, at least one, within its cap; all that remains if the rest would be
+ * smaller than a granule. */
+size_t dv_plan_round(const struct dv_plan *plan, unsigned d, size_t count, size_t remaining);
+
+/* The expected duration of `count` indices on device `d`; 0 if nothing is known. */
+double dv_plan_expect_ns(const struct dv_plan *plan, unsigned d, size_t count);
+
+/* A device that is there but was told to stay out may help again, since something has changed. */
+void dv_plan_unpark(struct dv_plan *plan);
+
+#endif

@@ -1,0 +1,557 @@
+#include "schedule/worker.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "schedule/combine.h"
+#include "schedule/pool.h"
+#include "schedule/progress.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What claiming and settling one partition costs a core, beside what the backend states. */
+static const double CLAIM_NS = 1500;
+/* A job that takes no longer than this is not worth waking anybody for: awake, or asleep. */
+static const double WAKE_SPINNING_NS = 3000, WAKE_SLEEPING_NS = 20000;
+/* What opening and building cost as long as nobody knows: what PoCL takes with a cold cache. */
+static const uint64_t ASSUMED_PROBE_NS = 100000000, ASSUMED_OPEN_NS = 50000000, ASSUMED_BUILD_NS = 300000000;
+/* A staged device is late after ten times the expected time, at least a second; ten seconds if never measured. */
+static const uint64_t LATE_FACTOR = 10, LATE_LEAST_NS = 1000000000, LATE_UNKNOWN_NS = UINT64_C(10000000000);
+
+struct dv_here *dv_here(void)
+{
+    static _Thread_local struct dv_here here;
+    return &here;
+}
+
+static unsigned index_of(const struct dv_job *job, const struct dv_member *member)
+{
+    return (unsigned)(member - job->members);
+}
+
+/* ---- Getting ready ---- */
+
+static void tell_failure(struct dv_job *job, struct dv_unit *unit, const char *what, const char *error)
+{
+    if (!atomic_exchange(&unit->warned, true))
+        dv_log(DIVVY_LOG_WARN, "schedule", "%s %s, the other devices go on: %s", unit->id, what, error);
+    if (job->crew->profile) {
+        int device = -1;
+        for (unsigned m = 0; m < job->member_count; m++)
+            if (job->members[m].unit == unit)
+                device = (int)job->crew->profile_index[m];
+        dv_profile_add_event(job->crew->profile, what, device, job->id, "%s", error);
+    }
+}
+
+/* The device failed for good: every job goes on without it. */
+static void retire(struct dv_job *job, struct dv_unit *unit, const char *error)
+{
+    char kept[512];
+    snprintf(kept, sizeof kept, "%s", error);
+    tell_failure(job, unit, "retired", kept);
+    atomic_store_explicit(&unit->state, DV_UNIT_RETIRED, memory_order_release);
+    dv_pool_forget(unit, kept);
+    dv_unit_retire(unit);
+}
+
+/* Opens the unit and loads the kernel. Else the member is out. */
+static bool load(struct dv_job *job, struct dv_member *member)
+{
+    struct dv_unit *unit = member->unit;
+    uint64_t begin = dv_now_ns();
+    divvy_status status = dv_unit_open(unit);
+    if (status != DIVVY_OK) {
+        char error[512];
+        snprintf(error, sizeof error, "%s", dv_error_text());
+        retire(job, unit, error);
+        dv_job_leave_out(job, member, status, error); /* a core is not known to the pool's drivers */
+        return false;
+    }
+    bool known = dv_unit_has(unit, job->kernel);
+    atomic_store(&unit->building, !known);
+    const struct dv_load *loaded = dv_unit_load(unit, job->kernel);
+    atomic_store(&unit->building, false);
+    if (!loaded || loaded->status != DIVVY_OK) {
+        const char *error = loaded ? loaded->error : NULL;
+        error = error ? error : "no memory to load a kernel";
+        if (!known)
+            tell_failure(job, unit, "build failed", error);
+        dv_job_leave_out(job, member, loaded ? loaded->status : DIVVY_NO_MEMORY, error);
+        return false;
+    }
+    member->loaded = loaded->loaded;
+    if (unit->core < 0 && !known) {
+        member->build_ns = dv_now_ns() - begin;
+        dv_log(DIVVY_LOG_INFO, "schedule", "%s has %s ready after %.1f ms%s", unit->id, job->kernel->name,
+               (double)member->build_ns / 1e6, member->loaded.cached ? " (cached)" : "");
+        if (job->crew->profile) {
+            unsigned device = job->crew->profile_index[index_of(job, member)];
+            dv_profile_set_rates(job->crew->profile, device, &unit->rates);
+            dv_profile_add_event(job->crew->profile, "built", (int)device, job->id, "%s in %.3f ms%s", job->kernel->name,
+                                 (double)member->build_ns / 1e6, member->loaded.cached ? " from the cache" : "");
+        }
+    }
+    return true;
+}
+
+/* How long it takes to send a unit what every partition reads. */
+static double upload_ns(const struct dv_job *job, const struct dv_unit *unit)
+{
+    size_t bytes = 0;
+    for (unsigned k = 0; k < job->kernel->parameter_count; k++)
+        if (job->kernel->parameters[k].kind == DIVVY_KIND_all)
+            bytes += job->arguments[k].bytes;
+    return unit->rates.upload_bytes_per_s ? (double)bytes * 1e9 / (double)unit->rates.upload_bytes_per_s : 0;
+}
+
+static bool make_ready(struct dv_job *job, struct dv_member *member)
+{
+    if (atomic_load_explicit(&member->standing, memory_order_acquire) == DV_READY)
+        return true;
+    if (!load(job, member))
+        return false;
+    struct dv_unit *unit = member->unit;
+    pthread_mutex_lock(&job->mutex);
+    struct dv_pace *pace = &job->plan.paces[index_of(job, member)];
+    pace->fixed_ns = (double)member->loaded.fixed_ns + (unit->core >= 0 ? CLAIM_NS : 0);
+    pace->granule = member->loaded.granule;
+    if (pace->cap > pace->granule)
+        pace->cap -= pace->cap % pace->granule;
+    pace->upload_ns = unit->facts.staged ? upload_ns(job, unit) : 0;
+    pace->stand = DV_HERE;
+    member->ready_ns = unit->core >= 0 ? job->submitted_ns : dv_now_ns();
+    pthread_mutex_unlock(&job->mutex);
+    enum dv_standing wanted = DV_WANTED;
+    return atomic_compare_exchange_strong(&member->standing, &wanted, DV_READY);
+}
+
+/* ---- Claiming ---- */
+
+/* Under a schedule that gives every device its one part, a home is only taken from those who will not come. */
+static bool may_steal(struct dv_job *job, unsigned home)
+{
+    return job->plan.schedule != &dv_static || !atomic_load(&job->members[home].attended);
+}
+
+static bool is_core(const struct dv_job *job, unsigned m)
+{
+    return m < job->crew->core_count;
+}
+
+/* Cores take the back of another core's home, and the front of what was laid out for a device. */
+static bool steal(struct dv_job *job, unsigned victim, size_t wanted, struct dv_range *out_range)
+{
+    if (!may_steal(job, victim))
+        return false;
+    return is_core(job, victim) ? dv_split_take_back(&job->split, victim, wanted, out_range)
+                                : dv_split_take_front(&job->split, victim, wanted, out_range);
+}
+
+static bool steal_most(struct dv_job *job, unsigned thief, size_t wanted, struct dv_range *out_range)
+{
+    for (;;) {
+        unsigned victim = 0;
+        size_t most = 0;
+        for (unsigned h = 0; h < job->split.home_count; h++) {
+            size_t left = h != thief ? dv_split_left(&job->split, h) : 0;
+            if (left > most && may_steal(job, h)) {
+                most = left;
+                victim = h;
+            }
+        }
+        if (most == 0)
+            return false;
+        if (steal(job, victim, wanted, out_range))
+            return true;
+    }
+}
+
+static bool steal_farthest(struct dv_job *job, unsigned thief, size_t wanted, struct dv_range *out_range)
+{
+    for (unsigned h = job->split.home_count; h-- > 0;)
+        if (h != thief && may_steal(job, h) && dv_split_take_back(&job->split, h, wanted, out_range))
+            return true;
+    return false;
+}
+
+/* Where the indices come from: see split.h. */
+static bool take(struct dv_job *job, unsigned m, size_t wanted, struct dv_range *out_range)
+{
+    struct dv_split *split = &job->split;
+    if (dv_split_take_returned(split, wanted, out_range))
+        return true;
+    if (is_core(job, m))
+        return dv_split_take_front(split, m, wanted, out_range) || steal_most(job, m, wanted, out_range);
+    return (m < split->home_count && dv_split_take_back(split, m, wanted, out_range)) ||
+           steal_farthest(job, m, wanted, out_range);
+}
+
+/* A quiet job is its caller's alone as long as waking others would take longer than the rest of it. */
+static bool stays_quiet(struct dv_job *job, unsigned m, struct dv_ask *ask)
+{
+    struct dv_plan *plan = &job->plan;
+    double rest_ns = dv_plan_expect_ns(plan, m, job->unclaimed);
+    if (rest_ns == 0)
+        return true; /* the first probe will tell */
+    bool asleep = atomic_load(&dv_pool.work.sleepers) > 0;
+    if (rest_ns > (asleep ? WAKE_SLEEPING_NS : WAKE_SPINNING_NS))
+        return false;
+    *ask = (struct dv_ask){.count = job->unclaimed, .requested = job->unclaimed, .reason = DV_TAIL};
+    return true;
+}
+
+/* One partition for a member; false if there is nothing for it now. */
+static bool claim(struct dv_job *job, struct dv_member *member, uint64_t now_ns, struct dv_task *task)
+{
+    if (atomic_load_explicit(&job->stopped, memory_order_relaxed))
+        return false;
+    if (job->deadline_ns && now_ns >= job->deadline_ns) {
+        dv_job_stop(job, true, DIVVY_TIMED_OUT, "the job's time was over");
+        return false;
+    }
+    struct dv_plan *plan = &job->plan;
+    unsigned m = index_of(job, member);
+    unsigned recalls = atomic_load(&job->recalls);
+    bool locked = plan->schedule->adaptive || member->unit->facts.staged, open_up = false, taken;
+    if (!locked) {
+        task->ask = plan->schedule->next(plan, m, now_ns, 0);
+        if (!member->started && job->first_partition)
+            task->ask.count = task->ask.requested = job->first_partition;
+        taken = take(job, m, task->ask.count, &task->range);
+    } else {
+        pthread_mutex_lock(&job->mutex);
+        taken = false;
+        if (!plan->schedule->adaptive || job->unclaimed > 0) {
+            task->ask = plan->schedule->next(plan, m, now_ns, job->unclaimed);
+            if (!member->started && job->first_partition)
+                task->ask.count = task->ask.requested = job->first_partition;
+            if (atomic_load_explicit(&job->quiet, memory_order_relaxed))
+                open_up = !stays_quiet(job, m, &task->ask);
+            taken = task->ask.count > 0 && !atomic_load(&job->stopped) && take(job, m, task->ask.count, &task->range);
+        }
+        if (taken) {
+            job->unclaimed -= task->range.count < job->unclaimed ? task->range.count : job->unclaimed;
+            atomic_store(&task->fate, DV_TASK_STARTING);
+            for (unsigned f = 0; member->unit->facts.staged && f < 2; f++) {
+                if (!member->flying[f]) {
+                    member->flying[f] = task;
+                    break;
+                }
+            }
+        }
+        pthread_mutex_unlock(&job->mutex);
+    }
+    if (open_up)
+        dv_pool_open_up(job);
+    if (taken)
+        member->started = true;
+    else
+        atomic_store(&member->idle_at, recalls);
+    return taken;
+}
+
+/* ---- Settling ---- */
+
+static void tally(struct dv_member *member, const struct dv_task *task, uint64_t busy_ns)
+{
+    member->partitions++;
+    member->items += task->range.count;
+    member->busy_ns += busy_ns;
+    if (busy_ns < member->min_ns || member->partitions == 1)
+        member->min_ns = busy_ns;
+    if (busy_ns > member->max_ns)
+        member->max_ns = busy_ns;
+}
+
+static void keep_record(struct dv_member *member, const struct dv_task *task, uint64_t end_ns, enum dv_outcome outcome)
+{
+    if (!task->job->keeps_records)
+        return;
+    if (member->record_count == member->record_capacity) {
+        size_t capacity = member->record_capacity ? 2 * member->record_capacity : 64;
+        struct dv_partition_record *records = realloc(member->records, capacity * sizeof *records);
+        if (!records)
+            return; /* a profile that lacks a partition is better than a job that fails */
+        member->records = records;
+        member->record_capacity = capacity;
+    }
+    const divvy_timing *timing = &task->partition.timing;
+    member->records[member->record_count++] = (struct dv_partition_record){
+        .attempt = task->range.attempt, .outcome = outcome, .reason = task->ask.reason, .first = task->range.first,
+        .count = task->range.count, .requested = task->ask.requested, .queued_ns = task->queued_ns,
+        .start_ns = task->start_ns, .end_ns = end_ns, .jit_ns = timing->jit_ns, .copy_in_ns = timing->copy_in_ns,
+        .run_ns = timing->run_ns ? timing->run_ns : end_ns - task->start_ns, .copy_out_ns = timing->copy_out_ns,
+        .bytes = timing->bytes_in + timing->bytes_out,
+    };
+}
+
+static void tell_schedule(struct dv_job *job, struct dv_member *member, uint64_t now_ns, size_t count, uint64_t busy_ns)
+{
+    if (!job->plan.schedule->adaptive)
+        return;
+    pthread_mutex_lock(&job->mutex);
+    job->plan.schedule->done(&job->plan, index_of(job, member), now_ns, count, busy_ns);
+    pthread_mutex_unlock(&job->mutex);
+}
+
+/* Whether opening and building a unit would take no longer than the rest of the job, or than what was spent so far on
+ * not having done it. The second is the rule for renting skis: at most twice the cost of having known. */
+static bool would_pay(uint64_t cost_ns, uint64_t rent_ns, double rest_ns)
+{
+    return rent_ns > cost_ns || rest_ns > (double)cost_ns;
+}
+
+/* A core has worked for `busy_ns`: time to think about those who could help but are not ready? */
+static void consider_latecomers(struct dv_job *job, struct dv_member *member, uint64_t busy_ns)
+{
+    struct dv_crew *crew = job->crew;
+    uint64_t rent_ns = dv_models_pay_rent(&crew->models, job->kernel, busy_ns);
+    pthread_mutex_lock(&job->mutex);
+    double rest_ns = dv_plan_expect_ns(&job->plan, index_of(job, member), job->unclaimed) / crew->core_count;
+    bool changed = false;
+    for (unsigned m = crew->core_count; m < job->member_count; m++) {
+        struct dv_unit *unit = job->members[m].unit;
+        uint64_t open_ns = atomic_load(&unit->open_ns), build_ns = atomic_load(&unit->build_ns);
+        uint64_t cost = (atomic_load(&unit->state) == DV_UNIT_OPEN ? 0 : open_ns ? open_ns : ASSUMED_OPEN_NS) +
+                        (build_ns ? build_ns : ASSUMED_BUILD_NS);
+        enum dv_standing waiting = DV_WAITING;
+        if (atomic_load(&job->members[m].standing) == DV_WAITING && would_pay(cost, rent_ns, rest_ns))
+            changed |= atomic_compare_exchange_strong(&job->members[m].standing, &waiting, DV_WANTED);
+    }
+    pthread_mutex_unlock(&job->mutex);
+    if (atomic_load(&crew->unprobed) &&
+        would_pay(ASSUMED_PROBE_NS + ASSUMED_OPEN_NS + ASSUMED_BUILD_NS, rent_ns, rest_ns))
+        dv_crew_probe_beside(crew);
+    if (changed)
+        dv_job_recall(job);
+}
+
+/* ---- Cores ---- */
+
+/* A host kernel may have failed the partition that just ran here. */
+static bool take_failure(struct dv_job *job)
+{
+    struct dv_here *here = dv_here();
+    if (!here->failed)
+        return false;
+    dv_job_stop(job, true, here->failure, here->failure_text ? here->failure_text : "a host kernel failed");
+    free(here->failure_text);
+    here->failure_text = NULL;
+    here->failed = false;
+    return true;
+}
+
+/* Runs one claimed partition here and now; the moment of its end. */
+static uint64_t run_here(struct dv_job *job, struct dv_member *member, struct dv_task *task)
+{
+    struct dv_unit *unit = member->unit;
+    size_t count = task->range.count;
+    if (!dv_task_prepare(task, job, &member->loaded)) {
+        dv_job_stop(job, true, DIVVY_NO_MEMORY, "no memory for a partition's results");
+        dv_job_account(job, count);
+        return dv_now_ns();
+    }
+    bool done = unit->backend->start(unit->device, &task->partition) == DIVVY_OK &&
+                unit->backend->finish(unit->device, &task->partition, 0) == DIVVY_DONE;
+    uint64_t end = dv_now_ns();
+    if (!done)
+        dv_job_stop(job, true, DIVVY_DEVICE_LOST, dv_error_text());
+    if (take_failure(job))
+        done = false;
+    if (done && !dv_task_accept(task, member)) {
+        dv_job_stop(job, true, DIVVY_NO_MEMORY, "no memory for a partition's results");
+        done = false;
+    }
+    keep_record(member, task, end, done ? DV_ACCEPTED : DV_FAILED);
+    if (done) {
+        tally(member, task, end - task->start_ns);
+        tell_schedule(job, member, end, count, end - task->start_ns);
+        if (job->latecomers && job->plan.schedule->adaptive)
+            consider_latecomers(job, member, end - task->start_ns);
+    } else {
+        dv_task_drop(task);
+    }
+    if (job->on_progress) {
+        dv_job_keep(job);
+        dv_job_account(job, count);
+        dv_progress_tell(job);
+        dv_job_release(job);
+    } else {
+        dv_job_account(job, count);
+    }
+    return end;
+}
+
+static void work_core(struct dv_job *job, struct dv_member *member)
+{
+    struct dv_task task;
+    uint64_t now = dv_now_ns();
+    for (;;) {
+        task.queued_ns = now;
+        if (!claim(job, member, now, &task))
+            return;
+        task.start_ns = now;
+        now = run_here(job, member, &task);
+    }
+}
+
+/* ---- Other devices ---- */
+
+/* A task is nobody's any more: forget that it flies. */
+static void land(struct dv_job *job, struct dv_member *member, const struct dv_task *task)
+{
+    pthread_mutex_lock(&job->mutex);
+    for (unsigned f = 0; f < 2; f++)
+        if (member->flying[f] == task)
+            member->flying[f] = NULL;
+    pthread_mutex_unlock(&job->mutex);
+}
+
+/* Whether this worker may settle the task: nobody took it away. */
+static bool win(struct dv_task *task)
+{
+    return atomic_exchange(&task->fate, DV_TASK_SETTLED) != DV_TASK_ABANDONED;
+}
+
+/* The caller's arrays have been read: from now on the task may be abandoned, and is if that was asked for meanwhile. */
+static void take_off(struct dv_job *job, struct dv_task *task)
+{
+    pthread_mutex_lock(&job->mutex);
+    bool abandoned = job->abandons;
+    atomic_store(&task->fate, abandoned ? DV_TASK_ABANDONED : DV_TASK_RUNNING);
+    pthread_mutex_unlock(&job->mutex);
+    if (abandoned)
+        dv_job_account(job, task->range.count);
+}
+
+/* The partition was not computed: others will, unless the caller's arrays are spoilt. */
+static void fail_task(struct dv_job *job, struct dv_member *member, struct dv_task *task, enum dv_outcome outcome)
+{
+    land(job, member, task);
+    dv_task_drop(task);
+    if (!win(task))
+        return;
+    keep_record(member, task, dv_now_ns(), outcome);
+    if (task->partition.touched && job->writes_in_place) {
+        dv_job_stop(job, true, DIVVY_DEVICE_LOST, dv_error_text());
+        dv_job_account(job, task->range.count);
+    } else {
+        dv_job_put_back(job, task->range);
+    }
+}
+
+static void accept_task(struct dv_job *job, struct dv_member *member, struct dv_task *task, uint64_t begin_ns)
+{
+    uint64_t end = dv_now_ns();
+    land(job, member, task);
+    if (!win(task)) {
+        dv_task_drop(task);
+        return;
+    }
+    bool accepted = dv_task_accept(task, member);
+    uint64_t settled = dv_now_ns();
+    if (!accepted)
+        dv_job_stop(job, true, DIVVY_NO_MEMORY, "no memory for a partition's results");
+    atomic_fetch_add_explicit(&member->combine_ns, settled - end, memory_order_relaxed);
+    task->partition.timing.copy_out_ns += settled - end;
+    task->start_ns = begin_ns;
+    keep_record(member, task, settled, accepted ? DV_ACCEPTED : DV_FAILED);
+    if (accepted) {
+        tally(member, task, settled - begin_ns);
+        tell_schedule(job, member, settled, task->range.count, settled - begin_ns);
+    }
+    dv_job_account(job, task->range.count);
+    dv_progress_tell(job);
+}
+
+/* By when a partition that begins now must be over. */
+static uint64_t deadline_of(struct dv_job *job, const struct dv_member *member, const struct dv_task *task)
+{
+    pthread_mutex_lock(&job->mutex);
+    double expected = dv_plan_expect_ns(&job->plan, index_of(job, member), task->range.count);
+    pthread_mutex_unlock(&job->mutex);
+    uint64_t allowed = expected > 0 ? LATE_FACTOR * (uint64_t)expected : LATE_UNKNOWN_NS;
+    return dv_now_ns() + (allowed > LATE_LEAST_NS ? allowed : LATE_LEAST_NS);
+}
+
+/* Claims and starts one more; false if there is none, or the device fails at it (*out_failed). */
+static bool start_one(struct dv_job *job, struct dv_member *member, struct dv_task *task, bool *out_failed)
+{
+    struct dv_unit *unit = member->unit;
+    uint64_t now = dv_now_ns();
+    task->queued_ns = now;
+    if (!claim(job, member, now, task))
+        return false;
+    if (!dv_task_prepare(task, job, &member->loaded)) {
+        dv_error_set("no memory for a partition");
+        *out_failed = true;
+    } else {
+        task->start_ns = dv_now_ns();
+        atomic_fetch_add_explicit(&member->split_ns, task->start_ns - now, memory_order_relaxed);
+        *out_failed = unit->backend->start(unit->device, &task->partition) != DIVVY_OK;
+    }
+    if (*out_failed)
+        fail_task(job, member, task, DV_FAILED);
+    else if (unit->facts.staged)
+        take_off(job, task);
+    return !*out_failed;
+}
+
+/* Keeps up to `depth` partitions between start and finish, so that copies overlap computing. */
+static void work_device(struct dv_job *job, struct dv_member *member)
+{
+    struct dv_unit *unit = member->unit;
+    unsigned depth = unit->facts.depth > 1 ? 2 : 1, queued = 0, oldest = 0;
+    struct dv_task tasks[2];
+    uint64_t previous_end = 0;
+    bool failed = false;
+    for (;;) {
+        while (!failed && queued < depth && start_one(job, member, &tasks[(oldest + queued) % 2], &failed))
+            queued++;
+        if (queued == 0)
+            break;
+        struct dv_task *task = &tasks[oldest];
+        oldest = (oldest + 1) % 2;
+        queued--;
+        if (failed) { /* what it still works on is not waited for */
+            divvy_outcome left = unit->backend->finish(unit->device, &task->partition, dv_now_ns() + LATE_LEAST_NS);
+            if (left == DIVVY_DONE)
+                accept_task(job, member, task, task->start_ns > previous_end ? task->start_ns : previous_end);
+            else
+                fail_task(job, member, task, left == DIVVY_LATE ? DV_LATE : DV_FAILED);
+            continue;
+        }
+        divvy_outcome outcome = unit->backend->finish(unit->device, &task->partition, deadline_of(job, member, task));
+        if (outcome == DIVVY_DONE) {
+            accept_task(job, member, task, task->start_ns > previous_end ? task->start_ns : previous_end);
+            previous_end = dv_now_ns();
+        } else {
+            if (outcome == DIVVY_LATE)
+                dv_error_set("a partition was not over at its deadline");
+            fail_task(job, member, task, outcome == DIVVY_LATE ? DV_LATE : DV_FAILED);
+            failed = true;
+        }
+    }
+    if (failed)
+        retire(job, unit, dv_error_text());
+}
+
+/* ---- */
+
+void dv_work(struct dv_job *job, struct dv_member *member)
+{
+    struct dv_here *here = dv_here(), before = *here;
+    *here = (struct dv_here){.unit = member->unit, .job = job};
+    bool ready = make_ready(job, member);
+    if (ready && job->prepares) {
+        dv_job_account(job, 1);
+    } else if (ready && member->unit->core >= 0) {
+        work_core(job, member);
+    } else if (ready) {
+        work_device(job, member);
+    }
+    *here = before;
+}

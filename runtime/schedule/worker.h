@@ -1,0 +1,22 @@
+/* What a worker does inside one job: claims partitions, has the backend run them, settles them. */
+#ifndef DV_WORKER_H
+#define DV_WORKER_H
+
+#include "schedule/job.h"
+
+/* Where this thread is: the unit it drives, the job whose kernel it runs, whether it is inside a callback. */
+struct dv_here {
+    struct dv_unit *unit;
+    struct dv_job *job;
+    bool telling;
+    bool failed; /* divvy_fail was called by the kernel that runs */
+    divvy_status failure;
+    char *failure_text;
+};
+struct dv_here *dv_here(void);
+
+/* Works on a job as one of its members until there is nothing for it to do. The thread drives the member's unit, and
+ * keeps the job by a reference. */
+void dv_work(struct dv_job *job, struct dv_member *member);
+
+#endif
