@@ -7,12 +7,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 3000 };
+enum { PATIENCE_MS = 3000, GUARDS_MAX = 256 };
 
 static atomic_uint calls;      /* in progress, and partitions in flight */
 static atomic_bool ending;     /* no further call begins */
 static atomic_bool ended;      /* none may go on either */
 static pid_t guarded;          /* a child of fork has none of the threads */
+static atomic_uint guards;     /* times that the wait was registered */
 static const divvy_host *log_host;
 
 static void wait_for_calls(void)
@@ -34,8 +35,13 @@ void dv_cl_guard_exit(const divvy_host *host)
 {
     guarded = getpid();
     log_host = host;
-    if (atexit(wait_for_calls) != 0)
-        host->log(host, DIVVY_LOG_DEBUG, "the end of the process will not wait for builds");
+    dv_cl_guard_again();
+}
+
+void dv_cl_guard_again(void)
+{
+    if (atomic_fetch_add(&guards, 1) < GUARDS_MAX && atexit(wait_for_calls) != 0)
+        log_host->log(log_host, DIVVY_LOG_DEBUG, "the end of the process will not wait for builds");
 }
 
 bool dv_cl_enter(void)

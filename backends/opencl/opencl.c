@@ -49,6 +49,7 @@ static divvy_status load(void *opaque, const divvy_kernel *kernel, divvy_loaded 
     if (!dv_cl_enter())
         return ending(device->host);
     divvy_status status = dv_cl_load(device, kernel, out_loaded);
+    dv_cl_guard_again();
     dv_cl_leave();
     return status;
 }

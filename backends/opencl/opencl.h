@@ -223,6 +223,10 @@ divvy_status dv_cl_try(struct dv_cl_device *device, struct dv_cl_kernel *loaded,
  * in flight. Once, after the drivers were loaded, since their destructors then run later. */
 void dv_cl_guard_exit(const divvy_host *host);
 
+/* The same, after a build: compilers make objects when they first need them, and the destructors of those must also run
+ * after the wait. */
+void dv_cl_guard_again(void);
+
 /* Around each call into the drivers. False: the process is ending, and the drivers must not be called. */
 bool dv_cl_enter(void);
 void dv_cl_leave(void);

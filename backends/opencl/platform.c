@@ -160,12 +160,14 @@ static enum dv_cl_loops choose_loops(const divvy_host *host, const struct dv_cl_
     return device->type == DIVVY_CPU && vector_width(device->id) > 1 ? DV_CL_RUNS : DV_CL_ITEMS;
 }
 
-/* Only processors that share the host's memory work in the caller's arrays: others may cache or copy at will. */
-static bool choose_staged(const divvy_host *host, const struct dv_cl_found *device)
+/* Only processors that share the host's memory work in the caller's arrays: others may cache or copy at will. Not rusticl,
+ * which refuses to unmap what it has mapped over the caller's memory (22.3). */
+static bool choose_staged(const divvy_host *host, const struct dv_cl_found *device, const char *platform_name)
 {
     const char *wanted = host->option(host, "STAGED");
     bool forced = wanted && wanted[0] && strcmp(wanted, "0") != 0;
-    return forced || device->type != DIVVY_CPU || !unified_memory(device->id);
+    bool refuses = strcmp(platform_name, "rusticl") == 0;
+    return forced || refuses || device->type != DIVVY_CPU || !unified_memory(device->id);
 }
 
 /* To be freed; NULL without memory. */
@@ -211,7 +213,7 @@ static bool describe(const divvy_host *host, cl_platform_id platform, cl_device_
         complete = device->class_name != NULL;
     }
     if (complete) {
-        device->staged = choose_staged(host, device);
+        device->staged = choose_staged(host, device, platform_name);
         device->loops = choose_loops(host, device);
         device->divisible = device->units > 1 && can_partition(id);
         device->profiled = (queue_properties(id) & CL_QUEUE_PROFILING_ENABLE) != 0;
@@ -230,6 +232,14 @@ static bool describe(const divvy_host *host, cl_platform_id platform, cl_device_
     return complete;
 }
 
+/* Units mislead: llvmpipe has eight on two cores. */
+static unsigned cores_of(const divvy_host *host, const struct dv_cl_found *device)
+{
+    if (device->type != DIVVY_CPU)
+        return 0;
+    return host->core_count > 0 && host->core_count < device->units ? host->core_count : device->units;
+}
+
 static divvy_status announce(const divvy_host *host, const struct dv_cl_found *device, uint64_t handle)
 {
     return host->add_device(host, &(divvy_device_facts){
@@ -241,7 +251,7 @@ static divvy_status announce(const divvy_host *host, const struct dv_cl_found *d
         .type = device->type,
         .handle = handle,
         .units = device->units,
-        .cores = device->type == DIVVY_CPU ? device->units : 0,
+        .cores = cores_of(host, device),
         .staged = device->staged,
         .divisible = device->divisible,
         .depth = device->staged ? 2 : 1,

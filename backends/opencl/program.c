@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTIONS_BYTES = 2048, LOG_BYTES_MAX = 64 << 10, LOG_BYTES_TOLD = 1500, TRIALS = 4 };
+enum { OPTIONS_BYTES = 2048, LOG_BYTES_MAX = 64 << 10, LOG_BYTES_TOLD = 1500, TRIALS = 8 };
 
 static const char doubles[] = "#pragma OPENCL EXTENSION cl_khr_fp64 : enable\n";
 
@@ -215,12 +215,27 @@ static divvy_status calibrate(struct dv_cl_device *device, struct dv_cl_kernel *
     return DIVVY_OK;
 }
 
+/* Whether a word stands in a text that has no comments any more. */
+static bool has_word(const char *text, const char *word)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
+    for (const char *at = strstr(text, word); at; at = strstr(at + 1, word)) {
+        char before = at > text ? at[-1] : ' ', after = at[strlen(word)];
+        if (!strchr(letters, before) && !(after && strchr(letters, after))) /* double4 is one too */
+            return true;
+    }
+    return false;
+}
+
 static divvy_status check_kernel(const struct dv_cl_device *device, const divvy_kernel *kernel, bool *out_folds)
 {
     const divvy_host *host = device->host;
     *out_folds = false;
     if (!kernel->source || kernel->flags & DIVVY_KERNEL_HOST)
         return host->fail(host, DIVVY_UNSUPPORTED, "%s is a host kernel: it runs on cores only", kernel->name);
+    if (!device->found->doubles && has_word(kernel->source, "double"))
+        return host->fail(host, DIVVY_UNSUPPORTED, "%s: its file uses double, which \"%s\" does not have", kernel->name,
+                          device->found->name);
     if (kernel->parameter_count > DIVVY_PARAMETERS_MAX)
         return host->fail(host, DIVVY_LIMIT, "%s has more than %d parameters", kernel->name, DIVVY_PARAMETERS_MAX);
     for (unsigned k = 0; k < kernel->parameter_count; k++) {
