@@ -207,8 +207,8 @@ static void check_signal(void)
 {
     write_file("slow", "#!/bin/sh\ncase $* in *-dM*) exec cc \"$@\";; esac\necho $$ > $PIDS.$$\nexec sleep 60\n");
     CHECK_EQ(shell("chmod +x slow; CC=./slow PIDS=pid " COMPILE "two.cl -o x.o & tool=$!\n"
-                   "for turn in 1 2 3 4 5 6 7 8 9 10; do ls pid.* >/dev/null 2>&1 && break; sleep 0.2; done\n"
-                   "kill -TERM $tool; wait $tool; echo status $?; sleep 0.1\n"
+                   "until ls pid.* >/dev/null 2>&1; do sleep 0.05; done\n"
+                   "kill -TERM $tool; wait $tool; echo status $?\n"
                    "for pid in $(cat pid.*); do kill -0 $pid 2>/dev/null && echo alive; done; true"), 0);
     CHECK_HAS(output, "status 143\n");
     CHECK(!strstr(output, "alive"));

@@ -256,24 +256,24 @@ static int read_arguments(struct compilation *c, int argc, char **argv)
 
 /* ---- Signals and the temporary folder ------------------------------------------------------------ */
 
-static volatile sig_atomic_t stopped_by;
+static int stopped_by; /* the signal that ended the work; 0: none */
 
-static void remember(int signal)
-{
-    stopped_by = signal;
-}
+/* What is waited for, blocked all the time so that none is missed: the signals that stop the program, but those that
+ * the caller has it ignore, and the one that tells of a step's end. Steps run with the mask of the caller. */
+static sigset_t watched, mask_before;
 
-/* Without SA_RESTART, so that waiting for a step ends; what follows cleans up, and leave() dies of the signal. */
 static void watch_signals(void)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {.sa_handler = remember};
-    sigemptyset(&action.sa_mask);
+    sigemptyset(&watched);
+    sigaddset(&watched, SIGCHLD);
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
-        struct sigaction before;
-        if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-            sigaction(signals[i], &action, NULL);
+        struct sigaction action;
+        if (sigaction(signals[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+            sigaddset(&watched, signals[i]);
     }
+    signal(SIGCHLD, SIG_DFL);
+    sigprocmask(SIG_BLOCK, &watched, &mask_before);
 }
 
 static int open_folder(struct compilation *c)
@@ -326,7 +326,12 @@ static bool start_step(struct compilation *c, struct step *step)
     posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&files, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0666);
     posix_spawn_file_actions_adddup2(&files, 1, 2);
-    int error = posix_spawnp(&step->process, step->command.word[0], &files, NULL, step->command.word, environ);
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &mask_before);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    int error = posix_spawnp(&step->process, step->command.word[0], &files, &attributes, step->command.word, environ);
+    posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&files);
     if (error) {
         step->process = 0;
@@ -335,17 +340,21 @@ static bool start_step(struct compilation *c, struct step *step)
     return !error;
 }
 
-static void finish_step(struct step *step, struct step *all, size_t count)
+/* Waits for one step, and stops all of them if a signal comes first. */
+static void finish_step(struct step *step, const struct step *all, size_t count)
 {
     int result = 0;
-    while (step->process && waitpid(step->process, &result, 0) < 0) {
-        if (errno != EINTR)
-            break;
-        for (size_t i = 0; stopped_by && i < count; i++)
+    pid_t ended = 0;
+    while (step->process && (ended = waitpid(step->process, &result, WNOHANG)) == 0) {
+        int signal = sigwaitinfo(&watched, NULL);
+        if (signal <= 0 || signal == SIGCHLD)
+            continue;
+        stopped_by = signal;
+        for (size_t i = 0; i < count; i++)
             if (all[i].process)
                 kill(all[i].process, SIGTERM);
     }
-    step->good = step->process && WIFEXITED(result) && WEXITSTATUS(result) == 0;
+    step->good = ended > 0 && WIFEXITED(result) && WEXITSTATUS(result) == 0;
     step->process = 0;
 }
 
@@ -661,10 +670,9 @@ static void leave(struct compilation *c)
     free(c->cc.word);
     free(c->cflags.word);
     free(c->forwarded.word);
-    if (stopped_by) {
-        signal(stopped_by, SIG_DFL);
+    if (stopped_by)
         raise(stopped_by);
-    }
+    sigprocmask(SIG_SETMASK, &mask_before, NULL);
 }
 
 int divvy_compile(int argc, char **argv)
@@ -673,9 +681,8 @@ int divvy_compile(int argc, char **argv)
                                                           write_text,  compile_table, join,          write_depfile,
                                                           deliver_object};
     struct compilation c = {0};
+    watch_signals();
     int status = read_arguments(&c, argc, argv);
-    if (status == GO_ON)
-        watch_signals();
     for (size_t i = 0; status == GO_ON && i < sizeof stages / sizeof *stages; i++)
         status = stopped_by ? FAILED : stages[i](&c);
     leave(&c);
