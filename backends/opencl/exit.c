@@ -1,13 +1,15 @@
 /* The end of the process. Drivers free their compilers and thread pools in destructors, which run while other threads
- * may still build or launch: those crash. So the process waits for them, and what comes later is turned away. */
+ * may still build or launch: those crash. So the process waits for them, and what comes later is turned away.
+ *
+ * What exit() runs first is what was registered last, and compilers make objects with destructors all through their first
+ * build. Hence a build is watched by a thread that registers the wait anew every millisecond. */
 #include "opencl.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 3000, GUARDS_MAX = 256 };
+enum { PATIENCE_MS = 5000, GUARDS_MAX = 1 << 15, PAUSE_NS = 1000000 };
 
 static atomic_uint calls;      /* in progress, and partitions in flight */
 static atomic_bool ending;     /* no further call begins */
@@ -25,23 +27,47 @@ static void wait_for_calls(void)
     }
     atomic_store(&ending, true);
     for (int waited = 0; atomic_load(&calls) > 0 && waited < PATIENCE_MS; waited++)
-        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
     atomic_store(&ended, true);
     if (atomic_load(&calls) > 0)
         log_host->log(log_host, DIVVY_LOG_DEBUG, "the process ends while a device is still at work");
+}
+
+static void guard_again(void)
+{
+    if (!atomic_load(&ending) && atomic_fetch_add(&guards, 1) < GUARDS_MAX && atexit(wait_for_calls) != 0)
+        log_host->log(log_host, DIVVY_LOG_DEBUG, "the end of the process will not wait for builds");
 }
 
 void dv_cl_guard_exit(const divvy_host *host)
 {
     guarded = getpid();
     log_host = host;
-    dv_cl_guard_again();
+    guard_again();
 }
 
-void dv_cl_guard_again(void)
+static void *watch(void *opaque)
 {
-    if (atomic_fetch_add(&guards, 1) < GUARDS_MAX && atexit(wait_for_calls) != 0)
-        log_host->log(log_host, DIVVY_LOG_DEBUG, "the end of the process will not wait for builds");
+    struct dv_cl_watch *watched = opaque;
+    while (!atomic_load(&watched->over)) {
+        nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
+        guard_again();
+    }
+    return NULL;
+}
+
+void dv_cl_watch_begin(struct dv_cl_watch *watched)
+{
+    atomic_init(&watched->over, false);
+    watched->watched = pthread_create(&watched->thread, NULL, watch, watched) == 0;
+}
+
+void dv_cl_watch_end(struct dv_cl_watch *watched)
+{
+    atomic_store(&watched->over, true);
+    if (watched->watched)
+        pthread_join(watched->thread, NULL);
+    guard_again();
 }
 
 bool dv_cl_enter(void)

@@ -48,8 +48,10 @@ static divvy_status load(void *opaque, const divvy_kernel *kernel, divvy_loaded 
     *out_loaded = (divvy_loaded){0};
     if (!dv_cl_enter())
         return ending(device->host);
+    struct dv_cl_watch watched;
+    dv_cl_watch_begin(&watched);
     divvy_status status = dv_cl_load(device, kernel, out_loaded);
-    dv_cl_guard_again();
+    dv_cl_watch_end(&watched);
     dv_cl_leave();
     return status;
 }

@@ -17,6 +17,9 @@
 
 #include <divvy/backend.h>
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 /* Returns `expression`'s status to the caller unless it is OK. */
 #define DV_CL_TRY(expression)                     \
     do {                                          \
@@ -223,9 +226,14 @@ divvy_status dv_cl_try(struct dv_cl_device *device, struct dv_cl_kernel *loaded,
  * in flight. Once, after the drivers were loaded, since their destructors then run later. */
 void dv_cl_guard_exit(const divvy_host *host);
 
-/* The same, after a build: compilers make objects when they first need them, and the destructors of those must also run
- * after the wait. */
-void dv_cl_guard_again(void);
+/* Around a build: the same for what compilers leave to be destructed at the end. */
+struct dv_cl_watch {
+    atomic_bool over;
+    bool watched;
+    pthread_t thread;
+};
+void dv_cl_watch_begin(struct dv_cl_watch *watched);
+void dv_cl_watch_end(struct dv_cl_watch *watched);
 
 /* Around each call into the drivers. False: the process is ending, and the drivers must not be called. */
 bool dv_cl_enter(void);
