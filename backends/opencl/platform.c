@@ -270,10 +270,14 @@ static bool is_wanted(const divvy_host *host, const char *name)
     if (!list || !list[0])
         return true;
     char part[128];
-    for (const char *at = list; *at; at += strcspn(at, ","), at += *at == ',') {
-        snprintf(part, sizeof part, "%.*s", (int)strcspn(at, ","), at);
-        if (part[0] && strcasestr(name, trimmed(part)))
+    for (const char *at = list; *at; at += *at == ',') {
+        size_t length = strcspn(at, ",");
+        size_t kept = length < sizeof part ? length : sizeof part - 1;
+        memcpy(part, at, kept);
+        part[kept] = 0;
+        if (trimmed(part)[0] && strcasestr(name, part))
             return true;
+        at += length;
     }
     return false;
 }
