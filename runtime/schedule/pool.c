@@ -383,10 +383,9 @@ void dv_pool_leave(void)
 
 /* ---- Jobs ---- */
 
-static void announce(struct dv_job *job)
+static void announce(void)
 {
-    if (job->member_count > 1 || job->parent)
-        dv_bell_ring(&dv_pool.work);
+    dv_bell_ring(&dv_pool.work);
     dv_bell_ring(&dv_pool.over);
 }
 
@@ -403,14 +402,14 @@ divvy_status dv_pool_publish(struct dv_job *job, bool *out_free)
     if (!entered)
         return dv_fail(DIVVY_NO_MEMORY, "%s: no memory to order it after other jobs", job->kernel->name);
     if (!atomic_load(&job->quiet))
-        announce(job);
+        announce();
     return DIVVY_OK;
 }
 
 void dv_pool_open_up(struct dv_job *job)
 {
     if (atomic_exchange(&job->quiet, false))
-        announce(job);
+        announce();
 }
 
 void dv_pool_retract(struct dv_job *job)
