@@ -142,13 +142,18 @@ static divvy_status bring_copy(struct dv_cl_device *device, struct dv_cl_slot *s
     return upload(device, slot, array, array->device, data, bytes, parameter->name, &event);
 }
 
+static bool holds(const struct dv_cl_shared *entry, uint64_t job, const divvy_slice *slice)
+{
+    return entry->valid && entry->job == job && entry->data == slice->data && entry->bytes == slice->bytes;
+}
+
 /* The entry that holds this array already, or the one to put it in: the longest unused. */
 static struct dv_cl_shared *find_shared(struct dv_cl_device *device, uint64_t job, const divvy_slice *slice)
 {
     struct dv_cl_shared *best = NULL;
     for (unsigned k = 0; k < DV_CL_SHARED_MAX; k++) {
         struct dv_cl_shared *entry = &device->shared[k];
-        if (entry->valid && entry->job == job && entry->data == slice->data && entry->bytes == slice->bytes)
+        if (holds(entry, job, slice))
             return entry;
         if (entry->users == 0 && (!best || entry->used_ns < best->used_ns))
             best = entry;
@@ -171,8 +176,7 @@ static divvy_status bring_shared(struct dv_cl_device *device, struct dv_cl_slot 
     const char *name = partition->kernel->parameters[k].name;
     const divvy_slice *slice = &partition->slices[k];
     struct dv_cl_shared *entry = find_shared(device, partition->job, slice);
-    bool held = entry->valid && entry->job == partition->job && entry->data == slice->data && entry->bytes == slice->bytes;
-    if (!held) {
+    if (!holds(entry, partition->job, slice)) {
         struct dv_cl_array *array = &slot->arrays[k];
         forget(entry);
         DV_CL_TRY(grow_device(device, &entry->device, &entry->device_bytes, slice->bytes, name));
