@@ -40,7 +40,8 @@ struct dv_crew {
     pthread_t prober;
     bool has_prober, entered;
     atomic_int in_flight;
-    struct dv_job *spare; /* jobs to be used again */
+    _Atomic(struct dv_job *) handy; /* a job to be used again, without the mutex */
+    struct dv_job *spare;           /* more of them */
     struct dv_job *made;  /* all jobs ever made */
 };
 

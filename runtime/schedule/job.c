@@ -8,7 +8,6 @@
 #include "schedule/pool.h"
 #include "schedule/progress.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,8 +19,11 @@ static const uint64_t LEARN_LEAST_NS = 20000;
 /* A job object that was used before, or a new one. */
 static struct dv_job *take_spare(struct dv_crew *crew)
 {
+    struct dv_job *job = atomic_exchange_explicit(&crew->handy, NULL, memory_order_acquire);
+    if (job)
+        return job;
     pthread_mutex_lock(&dv_pool.mutex);
-    struct dv_job *job = crew->spare;
+    job = crew->spare;
     if (job)
         crew->spare = job->next_spare;
     pthread_mutex_unlock(&dv_pool.mutex);
@@ -237,7 +239,10 @@ static divvy_status resolve_arguments(struct dv_job *job, const void *args, size
 static divvy_status resolve_options(struct dv_job *job, const divvy_call_options *with)
 {
     struct dv_crew *crew = job->crew;
-    snprintf(job->name, sizeof job->name, "%s", with->name ? with->name : job->kernel->name);
+    const char *name = with->name ? with->name : job->kernel->name;
+    size_t length = strnlen(name, sizeof job->name - 1);
+    memcpy(job->name, name, length);
+    job->name[length] = 0;
     job->plan.schedule = crew->schedule;
     if (with->schedule)
         DV_TRY(dv_schedule_find(with->schedule, &job->plan.schedule));
@@ -509,9 +514,9 @@ static void learn_from_tallies(struct dv_job *job)
 }
 
 /* Everything was accounted for: combines, learns, records. Returns before the job is said to be over. */
-static void conclude(struct dv_job *job)
+static void conclude(struct dv_job *job, uint64_t now_ns)
 {
-    job->end_ns = dv_now_ns();
+    job->end_ns = now_ns;
     if (job->prepares)
         return;
     if (job->status == DIVVY_OK)
@@ -529,14 +534,14 @@ static void conclude(struct dv_job *job)
 
 void dv_job_finish_empty(struct dv_job *job)
 {
-    conclude(job);
+    conclude(job, dv_now_ns());
     atomic_store(&job->over, true);
 }
 
-void dv_job_account(struct dv_job *job, size_t count)
+void dv_job_account(struct dv_job *job, size_t count, uint64_t now_ns)
 {
     if (count && atomic_fetch_sub_explicit(&job->pending, count, memory_order_acq_rel) == count) {
-        conclude(job);
+        conclude(job, now_ns ? now_ns : dv_now_ns());
         dv_pool_retract(job);
     }
 }
@@ -587,7 +592,7 @@ void dv_job_stop(struct dv_job *job, bool abandon, divvy_status status, const ch
     }
     dv_job_keep(job);
     pthread_mutex_unlock(&job->mutex);
-    dv_job_account(job, cancelled);
+    dv_job_account(job, cancelled, 0);
     dv_job_release(job);
 }
 
@@ -606,7 +611,7 @@ void dv_job_put_back(struct dv_job *job, struct dv_range range)
     }
     if (!atomic_load(&job->stopped))
         dv_job_stop(job, false, DIVVY_INTERNAL, "more partitions came back than devices can fail");
-    dv_job_account(job, range.count);
+    dv_job_account(job, range.count, 0);
 }
 
 void dv_job_recall(struct dv_job *job)
@@ -633,7 +638,7 @@ void dv_job_leave_out(struct dv_job *job, struct dv_member *member, divvy_status
     else
         dv_job_recall(job);
     if (job->prepares)
-        dv_job_account(job, 1);
+        dv_job_account(job, 1, 0);
     dv_job_release(job);
 }
 
@@ -642,6 +647,17 @@ void dv_job_leave_out(struct dv_job *job, struct dv_member *member, divvy_status
 void dv_job_keep(struct dv_job *job)
 {
     atomic_fetch_add_explicit(&job->references, 1, memory_order_relaxed);
+}
+
+static void put_spare(struct dv_crew *crew, struct dv_job *job)
+{
+    struct dv_job *none = NULL;
+    if (atomic_compare_exchange_strong_explicit(&crew->handy, &none, job, memory_order_release, memory_order_relaxed))
+        return;
+    pthread_mutex_lock(&dv_pool.mutex);
+    job->next_spare = crew->spare;
+    crew->spare = job;
+    pthread_mutex_unlock(&dv_pool.mutex);
 }
 
 void dv_job_release(struct dv_job *job)
@@ -654,10 +670,7 @@ void dv_job_release(struct dv_job *job)
             free(job);
             return;
         }
-        pthread_mutex_lock(&dv_pool.mutex);
-        job->next_spare = job->crew->spare;
-        job->crew->spare = job;
-        pthread_mutex_unlock(&dv_pool.mutex);
+        put_spare(job->crew, job);
         job = parent;
     }
 }

@@ -141,8 +141,9 @@ struct dv_job *dv_job_make(struct dv_crew *crew, const divvy_kernel *kernel, siz
 /* A job that loads `kernel` on every device and computes nothing. NULL: no memory. */
 struct dv_job *dv_job_make_preparing(struct dv_crew *crew, const divvy_kernel *kernel);
 
-/* Accounts for `count` indices; finishes the job if they were the last. */
-void dv_job_account(struct dv_job *job, size_t count);
+/* Accounts for `count` indices; finishes the job if they were the last. `now_ns`: the moment, or 0 to look at the
+ * clock if that matters. */
+void dv_job_account(struct dv_job *job, size_t count, uint64_t now_ns);
 
 /* Ends a job of no index, which never was in flight: its folds get their identities. */
 void dv_job_finish_empty(struct dv_job *job);

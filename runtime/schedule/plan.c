@@ -67,7 +67,7 @@ double dv_plan_expect_ns(const struct dv_plan *plan, unsigned d, size_t count)
 
 void dv_plan_unpark(struct dv_plan *plan)
 {
-    for (unsigned d = 0; d < plan->pace_count; d++)
+    for (unsigned d = 0; plan->schedule->adaptive && d < plan->pace_count; d++)
         if (plan->paces[d].stand == DV_PARKED)
             plan->paces[d].stand = DV_HERE;
 }

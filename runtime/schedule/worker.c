@@ -114,7 +114,9 @@ static bool make_ready(struct dv_job *job, struct dv_member *member)
     if (!load(job, member))
         return false;
     struct dv_unit *unit = member->unit;
-    pthread_mutex_lock(&job->mutex);
+    bool shared = job->plan.schedule->adaptive; /* else a member's pace is its worker's alone */
+    if (shared)
+        pthread_mutex_lock(&job->mutex);
     struct dv_pace *pace = &job->plan.paces[index_of(job, member)];
     pace->fixed_ns = (double)member->loaded.fixed_ns + (unit->core >= 0 ? CLAIM_NS : 0);
     pace->granule = member->loaded.granule;
@@ -123,7 +125,8 @@ static bool make_ready(struct dv_job *job, struct dv_member *member)
     pace->upload_ns = unit->facts.staged ? upload_ns(job, unit) : 0;
     pace->stand = DV_HERE;
     member->ready_ns = unit->core >= 0 ? job->submitted_ns : dv_now_ns();
-    pthread_mutex_unlock(&job->mutex);
+    if (shared)
+        pthread_mutex_unlock(&job->mutex);
     enum dv_standing wanted = DV_WANTED;
     return atomic_compare_exchange_strong(&member->standing, &wanted, DV_READY);
 }
@@ -351,7 +354,7 @@ static uint64_t run_here(struct dv_job *job, struct dv_member *member, struct dv
     size_t count = task->range.count;
     if (!dv_task_prepare(task, job, &member->loaded)) {
         dv_job_stop(job, true, DIVVY_NO_MEMORY, "no memory for a partition's results");
-        dv_job_account(job, count);
+        dv_job_account(job, count, 0);
         return dv_now_ns();
     }
     bool done = unit->backend->start(unit->device, &task->partition) == DIVVY_OK &&
@@ -376,11 +379,11 @@ static uint64_t run_here(struct dv_job *job, struct dv_member *member, struct dv
     }
     if (job->on_progress) {
         dv_job_keep(job);
-        dv_job_account(job, count);
+        dv_job_account(job, count, end);
         dv_progress_tell(job);
         dv_job_release(job);
     } else {
-        dv_job_account(job, count);
+        dv_job_account(job, count, end);
     }
     return end;
 }
@@ -424,7 +427,7 @@ static void take_off(struct dv_job *job, struct dv_task *task)
     atomic_store(&task->fate, abandoned ? DV_TASK_ABANDONED : DV_TASK_RUNNING);
     pthread_mutex_unlock(&job->mutex);
     if (abandoned)
-        dv_job_account(job, task->range.count);
+        dv_job_account(job, task->range.count, 0);
 }
 
 /* The partition was not computed: others will, unless the caller's arrays are spoilt. */
@@ -437,7 +440,7 @@ static void fail_task(struct dv_job *job, struct dv_member *member, struct dv_ta
     keep_record(member, task, dv_now_ns(), outcome);
     if (task->partition.touched && job->writes_in_place) {
         dv_job_stop(job, true, DIVVY_DEVICE_LOST, dv_error_text());
-        dv_job_account(job, task->range.count);
+        dv_job_account(job, task->range.count, 0);
     } else {
         dv_job_put_back(job, task->range);
     }
@@ -463,7 +466,7 @@ static void accept_task(struct dv_job *job, struct dv_member *member, struct dv_
         tally(member, task, settled - begin_ns);
         tell_schedule(job, member, settled, task->range.count, settled - begin_ns);
     }
-    dv_job_account(job, task->range.count);
+    dv_job_account(job, task->range.count, 0);
     dv_progress_tell(job);
 }
 
@@ -547,7 +550,7 @@ void dv_work(struct dv_job *job, struct dv_member *member)
     *here = (struct dv_here){.unit = member->unit, .job = job};
     bool ready = make_ready(job, member);
     if (ready && job->prepares) {
-        dv_job_account(job, 1);
+        dv_job_account(job, 1, 0);
     } else if (ready && member->unit->core >= 0) {
         work_core(job, member);
     } else if (ready) {
