@@ -15,7 +15,7 @@ static bool run(void *with, const divvy_kernel *kernel, size_t count, const void
         return false;
     }
     bool host = kernel->flags & DIVVY_KERNEL_HOST;
-    if (host && count > 0 && (status == DIVVY_UNSUPPORTED || status == DIVVY_NO_DEVICE)) {
+    if (host && (status == DIVVY_UNSUPPORTED || status == DIVVY_NO_DEVICE)) {
         printf("left out: %s runs on cores only\n", kernel->name);
         return false;
     }

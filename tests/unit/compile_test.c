@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 static char folder[] = "/tmp/compile_test-XXXXXX";
-static char output[65536]; /* of the last command */
+enum { OUTPUT_BYTES = 65536 };
+static char *output; /* of the last command */
 
 /* Runs a line of shell in the test's folder, where TMP is for temporary files. Returns its exit status. */
 static int shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -24,7 +25,7 @@ static int shell(const char *format, ...)
     va_end(arguments);
     snprintf(line + length, sizeof line - (size_t)length, "; } 2>&1");
     FILE *pipe = popen(line, "r");
-    size_t bytes = fread(output, 1, sizeof output - 1, pipe);
+    size_t bytes = fread(output, 1, OUTPUT_BYTES - 1, pipe);
     output[bytes] = 0;
     int status = pclose(pipe);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -58,6 +59,7 @@ static void check_nothing_left(void)
 
 static void prepare(void)
 {
+    output = malloc(OUTPUT_BYTES);
     CHECK(mkdtemp(folder) != NULL);
     CHECK_EQ(shell("mkdir TMP sub"), 0);
     write_file("sub/factor.h", "#define FACTOR 3\n");
@@ -229,5 +231,6 @@ int main(void)
     check_verbose();
     check_signal();
     shell("rm -r %s", folder);
+    free(output);
     return check_summary();
 }
