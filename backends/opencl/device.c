@@ -6,18 +6,6 @@
 
 enum { NOTHING_BYTES = 256, TRANSFER_BYTES = 1 << 20, LATENCY_ROUNDS = 5, TRANSFER_ROUNDS = 3 };
 
-static bool offers(cl_device_id id, cl_device_partition_property wanted)
-{
-    cl_device_partition_property kinds[16] = {0};
-    size_t bytes = 0;
-    if (clGetDeviceInfo(id, CL_DEVICE_PARTITION_PROPERTIES, sizeof kinds, kinds, &bytes) != CL_SUCCESS)
-        return false;
-    for (size_t k = 0; k < bytes / sizeof *kinds && k < sizeof kinds / sizeof *kinds; k++)
-        if (kinds[k] == wanted)
-            return true;
-    return false;
-}
-
 /* A part of the device with `units` compute units. */
 static divvy_status divide(const divvy_host *host, const struct dv_cl_found *found, unsigned units,
                            cl_device_id *out_id)
@@ -25,15 +13,16 @@ static divvy_status divide(const divvy_host *host, const struct dv_cl_found *fou
     if (units > found->units)
         return host->fail(host, DIVVY_LIMIT, "\"%s\" has %u compute units, and %u were asked for", found->name,
                           found->units, units);
-    const cl_device_partition_property by_counts[] = {CL_DEVICE_PARTITION_BY_COUNTS, (cl_device_partition_property)units,
+    const cl_device_partition_property size = (cl_device_partition_property)units;
+    const cl_device_partition_property by_counts[] = {CL_DEVICE_PARTITION_BY_COUNTS, size,
                                                       CL_DEVICE_PARTITION_BY_COUNTS_LIST_END, 0};
-    const cl_device_partition_property equally[] = {CL_DEVICE_PARTITION_EQUALLY, (cl_device_partition_property)units, 0};
+    const cl_device_partition_property equally[] = {CL_DEVICE_PARTITION_EQUALLY, size, 0};
     cl_int code = CL_DEVICE_PARTITION_FAILED;
     cl_device_id parts[256];
     cl_uint count = 0;
-    if (offers(found->id, CL_DEVICE_PARTITION_BY_COUNTS))
+    if (dv_cl_offers(found->id, CL_DEVICE_PARTITION_BY_COUNTS))
         code = clCreateSubDevices(found->id, by_counts, 1, parts, &count);
-    if (code != CL_SUCCESS && offers(found->id, CL_DEVICE_PARTITION_EQUALLY) && found->units / units <= 256)
+    if (code != CL_SUCCESS && dv_cl_offers(found->id, CL_DEVICE_PARTITION_EQUALLY) && found->units / units <= 256)
         code = clCreateSubDevices(found->id, equally, 256, parts, &count);
     if (code != CL_SUCCESS || count == 0)
         return host->fail(host, DIVVY_UNSUPPORTED, "\"%s\" cannot be opened with %u of its %u compute units: %s",
@@ -93,10 +82,11 @@ static divvy_status measure_rates(struct dv_cl_device *device, divvy_rates *out_
 
     buffer = clCreateBuffer(device->context, CL_MEM_READ_WRITE, TRANSFER_BYTES, NULL, &code);
     if (code == CL_SUCCESS)
-        pinned = clCreateBuffer(device->context, CL_MEM_READ_WRITE | CL_MEM_ALLOC_HOST_PTR, TRANSFER_BYTES, NULL, &code);
+        pinned = clCreateBuffer(device->context, CL_MEM_READ_WRITE | CL_MEM_ALLOC_HOST_PTR, TRANSFER_BYTES, NULL,
+                                &code);
     if (code == CL_SUCCESS)
-        host = clEnqueueMapBuffer(device->slots[0].queue, pinned, CL_TRUE, CL_MAP_READ | CL_MAP_WRITE, 0, TRANSFER_BYTES, 0,
-                                  NULL, NULL, &code);
+        host = clEnqueueMapBuffer(device->slots[0].queue, pinned, CL_TRUE, CL_MAP_READ | CL_MAP_WRITE, 0,
+                                  TRANSFER_BYTES, 0, NULL, NULL, &code);
     if (code == CL_SUCCESS)
         memset(host, 0, TRANSFER_BYTES);
     for (int k = 0; k < LATENCY_ROUNDS && code == CL_SUCCESS; k++)

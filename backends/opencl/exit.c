@@ -1,8 +1,8 @@
 /* The end of the process. Drivers free their compilers and thread pools in destructors, which run while other threads
  * may still build or launch: those crash. So the process waits for them, and what comes later is turned away.
  *
- * What exit() runs first is what was registered last, and compilers make objects with destructors all through their first
- * build. Hence a build is watched by a thread that registers the wait anew every millisecond. */
+ * What exit() runs first is what was registered last, and compilers make objects with destructors all through their
+ * first build. Hence a build is watched by a thread that registers the wait anew every millisecond. */
 #include "opencl.h"
 
 #include <stdlib.h>

@@ -219,14 +219,22 @@ static bool all_succeeded(struct dv_cl_device *device, const struct dv_cl_slot *
     return true;
 }
 
-/* A command's duration and when it was queued and begun, if the driver's clock can be believed. */
-static bool times_of(const struct dv_cl_command *command, uint64_t wall_ns, cl_ulong *queued, cl_ulong *start,
-                     cl_ulong *end)
+static cl_ulong time_of(cl_event event, cl_profiling_info what)
 {
-    return clGetEventProfilingInfo(command->event, CL_PROFILING_COMMAND_QUEUED, sizeof *queued, queued, NULL) == CL_SUCCESS &&
-           clGetEventProfilingInfo(command->event, CL_PROFILING_COMMAND_START, sizeof *start, start, NULL) == CL_SUCCESS &&
-           clGetEventProfilingInfo(command->event, CL_PROFILING_COMMAND_END, sizeof *end, end, NULL) == CL_SUCCESS &&
-           *start > 0 && *end > *start && *queued <= *start && *end - *start <= wall_ns && *start - *queued <= wall_ns;
+    cl_ulong time_ns = 0;
+    return clGetEventProfilingInfo(event, what, sizeof time_ns, &time_ns, NULL) == CL_SUCCESS ? time_ns : 0;
+}
+
+/* How long a command was queued and how long it ran, if the driver's clock can be believed. */
+static bool times_of(const struct dv_cl_command *command, uint64_t wall_ns, uint64_t *out_queued_ns,
+                     uint64_t *out_run_ns)
+{
+    cl_ulong queued = time_of(command->event, CL_PROFILING_COMMAND_QUEUED);
+    cl_ulong start = time_of(command->event, CL_PROFILING_COMMAND_START);
+    cl_ulong end = time_of(command->event, CL_PROFILING_COMMAND_END);
+    *out_queued_ns = start - queued;
+    *out_run_ns = end - start;
+    return start > 0 && end > start && queued <= start && *out_run_ns <= wall_ns && *out_queued_ns <= wall_ns;
 }
 
 /* From the events if all of them are plausible (some drivers answer zeros, or starts before submissions), else from the
@@ -238,20 +246,20 @@ static divvy_timing timing_of(const struct dv_cl_device *device, const struct dv
     bool plausible = device->found->profiled;
     for (unsigned k = 0; k < slot->command_count && plausible; k++) {
         const struct dv_cl_command *command = &slot->commands[k];
-        cl_ulong queued, start, end;
+        uint64_t queued_ns, run_ns;
         bool in_place = !device->found->staged && command->step == DV_CL_COPY_OUT; /* may well take no time at all */
         if (in_place)
             continue;
-        plausible = times_of(command, wall_ns, &queued, &start, &end);
+        plausible = times_of(command, wall_ns, &queued_ns, &run_ns);
         if (!plausible)
             break;
         if (k == 0)
-            timing.queued_ns = start - queued;
+            timing.queued_ns = queued_ns;
         uint64_t *step_ns = command->step == DV_CL_COPY_IN ? &timing.copy_in_ns
                             : command->step == DV_CL_RUN   ? &timing.run_ns
                                                            : &timing.copy_out_ns;
-        *step_ns += end - start;
-        spent_ns += end - start;
+        *step_ns += run_ns;
+        spent_ns += run_ns;
     }
     if (plausible && spent_ns <= wall_ns)
         return timing;

@@ -146,6 +146,9 @@ divvy_status dv_cl_probe(const divvy_host *host);
 /* The device behind divvy_device_facts.handle, or NULL. */
 const struct dv_cl_found *dv_cl_found_at(uint64_t handle);
 
+/* Whether a device can be divided in this way. */
+bool dv_cl_offers(cl_device_id id, cl_device_partition_property wanted);
+
 /* ---- device.c ---- */
 
 divvy_status dv_cl_open(const divvy_host *host, const struct dv_cl_found *found, unsigned units,

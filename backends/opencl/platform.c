@@ -89,16 +89,21 @@ static divvy_device_type device_type(cl_device_id id)
     return bits & CL_DEVICE_TYPE_CPU ? DIVVY_CPU : DIVVY_ACCELERATOR;
 }
 
-static bool can_partition(cl_device_id id)
+bool dv_cl_offers(cl_device_id id, cl_device_partition_property wanted)
 {
     cl_device_partition_property kinds[16] = {0};
     size_t bytes = 0;
     if (clGetDeviceInfo(id, CL_DEVICE_PARTITION_PROPERTIES, sizeof kinds, kinds, &bytes) != CL_SUCCESS)
         return false;
     for (size_t k = 0; k < bytes / sizeof *kinds && k < sizeof kinds / sizeof *kinds; k++)
-        if (kinds[k] == CL_DEVICE_PARTITION_BY_COUNTS || kinds[k] == CL_DEVICE_PARTITION_EQUALLY)
+        if (kinds[k] == wanted)
             return true;
     return false;
+}
+
+static bool can_partition(cl_device_id id)
+{
+    return dv_cl_offers(id, CL_DEVICE_PARTITION_BY_COUNTS) || dv_cl_offers(id, CL_DEVICE_PARTITION_EQUALLY);
 }
 
 /* Where the device sits: what tells two equal cards apart, and the same card between platforms. */
@@ -160,8 +165,8 @@ static enum dv_cl_loops choose_loops(const divvy_host *host, const struct dv_cl_
     return device->type == DIVVY_CPU && vector_width(device->id) > 1 ? DV_CL_RUNS : DV_CL_ITEMS;
 }
 
-/* Only processors that share the host's memory work in the caller's arrays: others may cache or copy at will. Not rusticl,
- * which refuses to unmap what it has mapped over the caller's memory (22.3). */
+/* Only processors that share the host's memory work in the caller's arrays: others may cache or copy at will. Not
+ * rusticl, which refuses to unmap what it has mapped over the caller's memory (22.3). */
 static bool choose_staged(const divvy_host *host, const struct dv_cl_found *device, const char *platform_name)
 {
     const char *wanted = host->option(host, "STAGED");
@@ -203,7 +208,8 @@ static bool describe(const divvy_host *host, cl_platform_id platform, cl_device_
     device->address = device_address(id, platform_index, index);
     device->type = device_type(id);
     device->units = unit_count(id) > 0 ? unit_count(id) : 1;
-    bool complete = platform_name && platform_version && driver_version && extensions && device->name && device->address;
+    bool complete = platform_name && platform_version && driver_version && extensions && device->name &&
+                    device->address;
     if (complete) {
         device->driver = written("%s, %s, %s, driver %s", platform_name, platform_version, version, driver_version);
         complete = device->driver != NULL;

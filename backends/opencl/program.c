@@ -180,8 +180,9 @@ static divvy_status build(struct dv_cl_device *device, struct dv_cl_kernel *load
     loaded->entry = entry_of(loaded->program, loaded->kernel, &code);
     if (loaded->entry)
         return DIVVY_OK;
-    return device->host->fail(device->host, DIVVY_BUILD_FAILED, "building %s for \"%s\": its text has no usable %s_entry: %s",
-                              loaded->kernel->name, device->found->name, loaded->kernel->name, dv_cl_code_name(code));
+    return device->host->fail(device->host, DIVVY_BUILD_FAILED,
+                              "building %s for \"%s\": its text has no usable %s_entry: %s", loaded->kernel->name,
+                              device->found->name, loaded->kernel->name, dv_cl_code_name(code));
 }
 
 /* The text must take what the table says: both come from one list, but perhaps from two versions of a file. */

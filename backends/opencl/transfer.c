@@ -1,8 +1,8 @@
 /* Brings a partition's arguments to the device and its results back.
  *
  * Staged devices get copies: the caller's array is copied into pinned memory at once, so that the caller is never read
- * or written behind the runtime's back, and from there to a buffer of the device. Zero-copy devices get a buffer over the
- * caller's memory, exactly of the slice, for one partition. */
+ * or written behind the runtime's back, and from there to a buffer of the device. Zero-copy devices get a buffer over
+ * the caller's memory, exactly of the slice, for one partition. */
 #include "opencl.h"
 
 #include <stdlib.h>
@@ -83,8 +83,8 @@ static divvy_status grow_pinned(struct dv_cl_device *device, struct dv_cl_slot *
     cl_int code;
     array->pinned = clCreateBuffer(device->context, CL_MEM_READ_WRITE | CL_MEM_ALLOC_HOST_PTR, wanted, NULL, &code);
     DV_CL_TRY(dv_cl_check(device, code, "making the pinned buffer of", name));
-    array->host = clEnqueueMapBuffer(slot->queue, array->pinned, CL_TRUE, CL_MAP_READ | CL_MAP_WRITE, 0, wanted, 0, NULL,
-                                     NULL, &code);
+    array->host = clEnqueueMapBuffer(slot->queue, array->pinned, CL_TRUE, CL_MAP_READ | CL_MAP_WRITE, 0, wanted, 0,
+                                     NULL, NULL, &code);
     DV_CL_TRY(dv_cl_check(device, code, "mapping the pinned buffer of", name));
     array->host_bytes = wanted;
     return DIVVY_OK;

@@ -1,5 +1,5 @@
-/* Kernels for the tests of the opencl backend: each kind of parameter at least once. Results are whole numbers small enough
- * to be exact in a float, so that every device must agree with the C form to the bit. */
+/* Kernels for the tests of the opencl backend: each kind of parameter at least once. Results are whole numbers small
+ * enough to be exact in a float, so that every device must agree with the C form to the bit. */
 #include <divvy/kernel.h>
 
 DIVVY_KERNEL(saxpy, (value, float, a), (in, float, x), (inout, float, y))
@@ -25,7 +25,8 @@ DIVVY_KERNEL(gather, (value, int, entries), (in, int, key), (all, float, table, 
 }
 
 /* The sum of the rows around, clamped. */
-DIVVY_KERNEL(around, (value, int, width), (value, int, radius), (halo, float, src, width, radius), (out, float, sums, width))
+DIVVY_KERNEL(around, (value, int, width), (value, int, radius), (halo, float, src, width, radius),
+             (out, float, sums, width))
 {
     DIVVY_FOR (i)
         for (int k = 0; k < width; k++) {
@@ -69,7 +70,8 @@ DIVVY_KERNEL(sums, (in, int, x), (sum, float, f), (sum, int, i32), (sum, uint, u
     }
 }
 
-DIVVY_KERNEL(extremes, (in, int, x), (in, float, g), (min, float, f_low), (max, float, f_high), (min, int, i_low), (max, int, i_high), (min, uint, u_low), (max, uint, u_high),
+DIVVY_KERNEL(extremes, (in, int, x), (in, float, g), (min, float, f_low), (max, float, f_high),
+             (min, int, i_low), (max, int, i_high), (min, uint, u_low), (max, uint, u_high),
              (min, long, l_low), (max, long, l_high), (min, ulong, ul_low), (max, ulong, ul_high))
 {
     DIVVY_FOR (i) {

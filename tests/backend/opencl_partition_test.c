@@ -20,7 +20,8 @@ static const struct subject subjects[] = {
     {&spread_kernel, &(struct spread_args){.cols = 3}, ".ff"},
     {&gather_kernel, &(struct gather_args){.entries = 1000}, ".iff"},
     {&around_kernel, &(struct around_args){.width = 5, .radius = 2}, "..ff"},
-    {&places_kernel, &(struct places_args){.c = -3, .h = -300, .l = 1L << 40, .d = 77, .s = {.wide = 1, .high = 2, .scale = 3}},
+    {&places_kernel,
+     &(struct places_args){.c = -3, .h = -300, .l = 1L << 40, .d = 77, .s = {.wide = 1, .high = 2, .scale = 3}},
      ".....lc"},
     {&sums_kernel, &(struct sums_args){.i32 = NULL}, "i....."},
     {&extremes_kernel, &(struct extremes_args){.i_low = NULL}, "if.........."},
@@ -131,8 +132,8 @@ static void check_same(const struct setting *actual, const struct setting *expec
             same = same && memcmp(actual->arrays[k], expected->arrays[k], actual->bytes[k] + 2 * GUARD) == 0;
         if (!CHECK(same))
             fprintf(stderr, "    %s of %s with %zu indices on %s (partial %g %lld, not %g %lld)\n", parameter->name,
-                    actual->kernel->name, actual->total, device, actual->partials[k].f, (long long)actual->partials[k].i,
-                    expected->partials[k].f, (long long)expected->partials[k].i);
+                    actual->kernel->name, actual->total, device, actual->partials[k].f,
+                    (long long)actual->partials[k].i, expected->partials[k].f, (long long)expected->partials[k].i);
     }
 }
 
@@ -165,7 +166,8 @@ static bool device_open(struct open_device *open, const divvy_device_facts *fact
         CHECK(rates.latency_ns > 0 && rates.upload_bytes_per_s > 0 && rates.download_bytes_per_s > 0);
     for (unsigned s = 0; s < SUBJECTS; s++) {
         divvy_status status = backend->load(open->device, subjects[s].kernel, &open->loaded[s]);
-        if (status == DIVVY_UNSUPPORTED && (subjects[s].kernel == &doubled_kernel || subjects[s].kernel == &folded_kernel))
+        bool doubles = subjects[s].kernel == &doubled_kernel || subjects[s].kernel == &folded_kernel;
+        if (status == DIVVY_UNSUPPORTED && doubles)
             CHECK_HAS(error_text, "uses double, which"); /* a device without double precision says so */
         else if (!CHECK_EQ(status, DIVVY_OK))
             fprintf(stderr, "    %s\n", error_text);
@@ -409,13 +411,14 @@ static void check_facts(const divvy_device_facts *facts)
 {
     printf("%s: %s, %s, %s, %s, %u units, %u cores, granule %zu, depth %u%s%s\n", facts->address, facts->name,
            facts->driver, facts->device_class,
-           facts->type == DIVVY_CPU ? "cpu" : facts->type == DIVVY_GPU ? "gpu" : "accelerator", facts->units, facts->cores,
-           facts->granule, facts->depth, facts->staged ? ", staged" : "", facts->divisible ? ", divisible" : "");
+           facts->type == DIVVY_CPU ? "cpu" : facts->type == DIVVY_GPU ? "gpu" : "accelerator", facts->units,
+           facts->cores, facts->granule, facts->depth, facts->staged ? ", staged" : "",
+           facts->divisible ? ", divisible" : "");
     CHECK_EQ(facts->size, sizeof *facts);
     CHECK(facts->name[0] && facts->driver[0] && facts->device_class[0] && facts->address[0]);
     CHECK(facts->units >= 1 && facts->granule >= 1);
-    CHECK(facts->type == DIVVY_CPU ? facts->cores >= 1 && facts->cores <= facts->units && facts->cores <= host.core_count
-                                   : facts->cores == 0);
+    CHECK(facts->cores <= facts->units && facts->cores <= host.core_count);
+    CHECK_EQ(facts->cores >= 1, facts->type == DIVVY_CPU);
     CHECK_EQ(facts->depth, facts->staged ? 2 : 1);
     CHECK(facts->staged || facts->type == DIVVY_CPU);
 }
