@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Every job of the process has a number. */
+static atomic_uint_fast64_t numbers;
+
 /* Shorter times tell of the clock and the caches, not of the kernel. */
 static const uint64_t LEARN_LEAST_NS = 20000;
 
@@ -271,29 +274,12 @@ static divvy_status check_kernel(const divvy_kernel *kernel, size_t args_size)
     return DIVVY_OK;
 }
 
-static divvy_status set_up(struct dv_job *job, const void *args, size_t args_size)
+/* A zeroed or used object becomes a new job; everything but its arguments and members. */
+static void begin(struct dv_job *job, const divvy_kernel *kernel, size_t count, struct dv_job *parent)
 {
-    const divvy_kernel *kernel = job->kernel;
-    if (!args)
-        return dv_fail(DIVVY_INVALID, "%s: the arguments are NULL", kernel->name);
-    divvy_call_options with = {0};
-    size_t given = args_size - kernel->with_offset;
-    memcpy(&with, (const char *)args + kernel->with_offset, given < sizeof with ? given : sizeof with);
-    DV_TRY(resolve_options(job, &with));
-    DV_TRY(resolve_arguments(job, args, args_size));
-    if (job->parent && dv_order_clashes_with_ancestor(job))
-        return dv_fail(DIVVY_INVALID, "%s: submitted inside %s, it touches an array that one of the two writes", kernel->name,
-                       job->parent->kernel->name);
-    return seat_members(job, with.devices);
-}
-
-/* A zeroed or used object becomes a new job; everything but its arguments. */
-static bool begin(struct dv_job *job, const divvy_kernel *kernel, size_t count, struct dv_job *parent)
-{
-    static atomic_uint_fast64_t numbers;
     job->kernel = kernel;
     job->count = count;
-    job->id = atomic_fetch_add(&numbers, 1) + 1;
+    job->id = atomic_fetch_add_explicit(&numbers, 1, memory_order_relaxed) + 1;
     job->parent = parent;
     job->prepares = false;
     job->status = DIVVY_OK;
@@ -307,15 +293,18 @@ static bool begin(struct dv_job *job, const divvy_kernel *kernel, size_t count, 
     atomic_store_explicit(&job->stopped, false, memory_order_relaxed);
     atomic_store_explicit(&job->over, false, memory_order_relaxed);
     atomic_store_explicit(&job->telling, false, memory_order_relaxed);
+    atomic_store_explicit(&job->closer, DV_CLOSER_LAST, memory_order_relaxed);
     atomic_store_explicit(&job->told, 0, memory_order_relaxed);
     atomic_store_explicit(&job->quiet, false, memory_order_relaxed);
     atomic_store_explicit(&job->pending, count, memory_order_relaxed);
-    job->member_count = atomic_load(&job->crew->unit_count);
     job->keeps_records = job->crew->profile && dv_profile_wants_partitions(job->crew->profile);
-    unsigned joining = atomic_load(&job->crew->unprobed) ? DV_JOIN_MAX : 0;
     if (parent)
         dv_job_keep(parent);
-    return reserve_members(job, job->member_count + joining);
+}
+
+static divvy_status fail_memory(const divvy_kernel *kernel)
+{
+    return dv_fail(DIVVY_NO_MEMORY, "%s: no memory for the job", kernel->name);
 }
 
 /* The job is over before it began, and tells why. */
@@ -347,15 +336,97 @@ static bool lay_out(struct dv_job *job)
     size_t few[64], *sizes = job->member_count <= 64 ? few : malloc(job->member_count * sizeof *sizes);
     if (!sizes)
         return false;
-    plan->count = job->count;
-    plan->pace_count = job->member_count;
-    dv_plan_begin(plan);
     plan->schedule->lay_out(plan, sizes);
-    job->unclaimed = job->count;
     bool done = dv_split_lay_out(&job->split, job->count, job->member_count, sizes);
     if (sizes != few)
         free(sizes);
     return done;
+}
+
+/* Members and rates for this job, from nothing. */
+static divvy_status seat_anew(struct dv_job *job, const char *devices)
+{
+    struct dv_crew *crew = job->crew;
+    unsigned joining = atomic_load(&crew->unprobed) ? DV_JOIN_MAX : 0;
+    job->member_count = atomic_load(&crew->unit_count);
+    job->models_version = dv_models_version(&crew->models);
+    if (!reserve_members(job, job->member_count + joining))
+        return fail_memory(job->kernel);
+    return seat_members(job, devices);
+}
+
+/* Whether the object's last job was the same call on the same devices, so that its members may stay: what most
+ * calls in a loop are. */
+static bool repeats(const struct dv_job *job, const struct dv_last_call *call)
+{
+    return memcmp(&job->last_call, call, sizeof *call) == 0 && job->member_count == atomic_load(&job->crew->unit_count) &&
+           (unsigned)atomic_load(&job->alive) == job->member_count;
+}
+
+/* The members of a call that repeats: what they have counted is forgotten, and what others have learned is heard. */
+static void seat_again(struct dv_job *job)
+{
+    unsigned version = dv_models_version(&job->crew->models);
+    bool news = version != job->models_version;
+    job->models_version = version;
+    for (unsigned m = 0; m < job->member_count; m++) {
+        struct dv_member *member = &job->members[m];
+        member->partitions = member->items = member->busy_ns = member->min_ns = member->max_ns = member->build_ns = 0;
+        atomic_store_explicit(&member->split_ns, 0, memory_order_relaxed);
+        atomic_store_explicit(&member->combine_ns, 0, memory_order_relaxed);
+        member->started = false;
+        member->record_count = 0;
+        member->ready_ns = atomic_load(&member->standing) == DV_READY ? job->submitted_ns : 0;
+        atomic_store_explicit(&member->idle_at, 0, memory_order_relaxed);
+        atomic_store_explicit(&member->attended, member->unit->core < 0 || dv_pool_has_worker(member->unit->core),
+                              memory_order_relaxed);
+        for (unsigned k = 0; job->has_folds && k < job->kernel->parameter_count; k++)
+            dv_fold_identity(&job->kernel->parameters[k], &member->partials[k]);
+        unsigned rate = job->plan.paces[m].rate;
+        if (news && (m == 0 || job->plan.paces[m - 1].rate != rate))
+            job->plan.rates[rate] =
+                dv_models_find(&job->crew->models, job->kernel, member->unit->device_class, job->count);
+        job->plan.paces[m].cap = dv_job_cap(job, member->unit);
+    }
+}
+
+static divvy_status set_up(struct dv_job *job, const void *args, size_t args_size)
+{
+    const divvy_kernel *kernel = job->kernel;
+    if (!args)
+        return dv_fail(DIVVY_INVALID, "%s: the arguments are NULL", kernel->name);
+    divvy_call_options with = {0};
+    size_t given = args_size - kernel->with_offset;
+    memcpy(&with, (const char *)args + kernel->with_offset, given < sizeof with ? given : sizeof with);
+    DV_TRY(resolve_options(job, &with));
+    DV_TRY(resolve_arguments(job, args, args_size));
+    if (job->parent && dv_order_clashes_with_ancestor(job))
+        return dv_fail(DIVVY_INVALID, "%s: submitted inside %s, it touches an array that one of the two writes", kernel->name,
+                       job->parent->kernel->name);
+
+    struct dv_plan *plan = &job->plan;
+    struct dv_last_call call = {kernel, job->count, plan->schedule, plan->partition};
+    bool again = !with.devices && repeats(job, &call), laid_out = again;
+    memset(&job->last_call, 0, sizeof job->last_call);
+    if (again) {
+        laid_out = job->models_version == dv_models_version(&job->crew->models);
+        seat_again(job);
+    } else {
+        DV_TRY(seat_anew(job, with.devices));
+    }
+    plan->count = job->unclaimed = job->count;
+    plan->pace_count = job->member_count;
+    dv_plan_begin(plan);
+    for (unsigned m = 0; again && m < job->member_count; m++)
+        if (atomic_load(&job->members[m].standing) == DV_READY)
+            plan->paces[m].stand = DV_HERE;
+    if (laid_out)
+        dv_split_rewind(&job->split);
+    else if (!lay_out(job))
+        return fail_memory(kernel);
+    if (!with.devices)
+        job->last_call = call;
+    return DIVVY_OK;
 }
 
 struct dv_job *dv_job_make(struct dv_crew *crew, const divvy_kernel *kernel, size_t count, const void *args,
@@ -370,14 +441,9 @@ struct dv_job *dv_job_make(struct dv_crew *crew, const divvy_kernel *kernel, siz
         atomic_store(&job->references, 1);
         return fail_at_once(job, DIVVY_INVALID);
     }
-    if (!begin(job, kernel, count, parent))
-        return fail_at_once(job, dv_fail(DIVVY_NO_MEMORY, "%s: no memory for the job", kernel->name));
+    begin(job, kernel, count, parent);
     divvy_status status = set_up(job, args, args_size);
-    if (status != DIVVY_OK)
-        return fail_at_once(job, status);
-    if (!lay_out(job))
-        return fail_at_once(job, dv_fail(DIVVY_NO_MEMORY, "%s: no memory for the job", kernel->name));
-    return job;
+    return status == DIVVY_OK ? job : fail_at_once(job, status);
 }
 
 struct dv_job *dv_job_make_preparing(struct dv_crew *crew, const divvy_kernel *kernel)
@@ -385,15 +451,15 @@ struct dv_job *dv_job_make_preparing(struct dv_crew *crew, const divvy_kernel *k
     struct dv_job *job = take_spare(crew);
     if (!job)
         return NULL;
-    if (!begin(job, kernel, 0, NULL))
-        return fail_at_once(job, dv_fail(DIVVY_NO_MEMORY, "%s: no memory for the job", kernel->name));
+    begin(job, kernel, 0, NULL);
+    memset(&job->last_call, 0, sizeof job->last_call);
     job->prepares = true;
     job->keeps_records = job->has_folds = job->has_results = false;
     memset(job->arguments, 0, sizeof job->arguments);
     divvy_call_options with = {.name = "prepare"};
     divvy_status status = resolve_options(job, &with);
     if (status == DIVVY_OK)
-        status = seat_members(job, NULL);
+        status = seat_anew(job, NULL);
     if (status != DIVVY_OK)
         return fail_at_once(job, status);
     for (unsigned m = 0; m < job->member_count; m++)
@@ -540,10 +606,17 @@ void dv_job_finish_empty(struct dv_job *job)
 
 void dv_job_account(struct dv_job *job, size_t count, uint64_t now_ns)
 {
-    if (count && atomic_fetch_sub_explicit(&job->pending, count, memory_order_acq_rel) == count) {
-        conclude(job, now_ns ? now_ns : dv_now_ns());
-        dv_pool_retract(job);
-    }
+    if (!count || atomic_fetch_sub_explicit(&job->pending, count, memory_order_acq_rel) != count)
+        return;
+    enum dv_closer waiter = DV_CLOSER_WAITER;
+    if (!atomic_compare_exchange_strong(&job->closer, &waiter, DV_CLOSER_CALLED))
+        dv_job_finish(job, now_ns);
+}
+
+void dv_job_finish(struct dv_job *job, uint64_t now_ns)
+{
+    conclude(job, now_ns ? now_ns : dv_now_ns());
+    dv_pool_retract(job);
 }
 
 /* Everything that was not given out yet is cancelled. */

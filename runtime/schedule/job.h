@@ -76,6 +76,18 @@ struct dv_result {
     void *data[DIVVY_PARAMETERS_MAX];
 };
 
+/* Who finishes a job: the worker that accounts for the last index, unless a thread spins for the end of it, whose
+ * cache has all that finishing needs. */
+enum dv_closer { DV_CLOSER_LAST, DV_CLOSER_WAITER, DV_CLOSER_CALLED };
+
+/* What makes a call the same as the one before. */
+struct dv_last_call {
+    const divvy_kernel *kernel;
+    size_t count;
+    const struct dv_schedule *schedule;
+    size_t partition;
+};
+
 struct dv_job {
     /* Constant after dv_job_make. */
     struct dv_crew *crew;
@@ -93,20 +105,24 @@ struct dv_job {
     bool prepares;         /* only loads its kernel: every member accounts for one index */
     bool keeps_records;
     bool latecomers;       /* some member may still come, or a backend is not probed yet */
+    struct dv_last_call last_call; /* for whoever uses the object again; zero: nothing */
+    unsigned models_version;       /* that its rates are of */
     char *copied;          /* of the arguments */
     size_t copied_capacity;
 
     struct dv_split split;
-    atomic_bool quiet; /* the caller alone works on it, for now */
 
-    _Alignas(64) atomic_size_t pending;
+    _Alignas(64) atomic_size_t pending; /* what workers write, on a line of its own */
     atomic_int references;
-    atomic_uint recalls;    /* moves on when those who found nothing should look again */
-    atomic_int alive;       /* members that are not out */
-    atomic_bool stopped;
-    atomic_bool over;       /* finished: everything is in place */
+    _Atomic enum dv_closer closer;
     atomic_bool telling;    /* somebody is inside on_progress */
     atomic_size_t told;
+
+    _Alignas(64) atomic_uint recalls; /* moves on when those who found nothing should look again */
+    atomic_int alive;       /* members that are not out */
+    atomic_bool quiet;      /* the caller alone works on it, for now */
+    atomic_bool stopped;
+    atomic_bool over;       /* finished: everything is in place */
 
     /* Under mutex. */
     pthread_mutex_t mutex;
@@ -145,6 +161,13 @@ struct dv_job *dv_job_make_preparing(struct dv_crew *crew, const divvy_kernel *k
  * clock if that matters. */
 void dv_job_account(struct dv_job *job, size_t count, uint64_t now_ns);
 
+/* A thread begins to spin for the end of a job, or stops to. While it spins it must look at dv_job_calls and then finish
+ * the job; so must it when stopping says true. */
+static inline void dv_job_begin_closing(struct dv_job *job);
+static inline bool dv_job_stop_closing(struct dv_job *job);
+static inline bool dv_job_calls(struct dv_job *job);
+void dv_job_finish(struct dv_job *job, uint64_t now_ns);
+
 /* Ends a job of no index, which never was in flight: its folds get their identities. */
 void dv_job_finish_empty(struct dv_job *job);
 
@@ -171,6 +194,23 @@ size_t dv_job_cap(const struct dv_job *job, const struct dv_unit *unit);
 static inline bool dv_job_is_over(struct dv_job *job)
 {
     return atomic_load_explicit(&job->over, memory_order_acquire);
+}
+
+static inline void dv_job_begin_closing(struct dv_job *job)
+{
+    enum dv_closer nobody = DV_CLOSER_LAST;
+    atomic_compare_exchange_strong(&job->closer, &nobody, DV_CLOSER_WAITER);
+}
+
+static inline bool dv_job_stop_closing(struct dv_job *job)
+{
+    enum dv_closer waiter = DV_CLOSER_WAITER;
+    return !atomic_compare_exchange_strong(&job->closer, &waiter, DV_CLOSER_LAST) && waiter == DV_CLOSER_CALLED;
+}
+
+static inline bool dv_job_calls(struct dv_job *job)
+{
+    return atomic_load_explicit(&job->closer, memory_order_acquire) == DV_CLOSER_CALLED;
 }
 
 void dv_job_keep(struct dv_job *job);

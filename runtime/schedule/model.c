@@ -93,6 +93,7 @@ void dv_models_keep(struct dv_models *models, const divvy_kernel *kernel, const 
         model->fixed_ns = fixed_ns;
         model->rate = *rate;
         model->jobs++;
+        atomic_fetch_add_explicit(&models->version, 1, memory_order_release);
     }
     pthread_mutex_unlock(&models->mutex);
 }

@@ -6,6 +6,7 @@
 #include "schedule/schedule.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct dv_model {
     const divvy_kernel *kernel;
@@ -18,6 +19,7 @@ struct dv_model {
 
 /* Any thread. */
 struct dv_models {
+    atomic_uint version; /* moves on with every change */
     pthread_mutex_t mutex;
     struct dv_model *models; /* under mutex */
     size_t count, capacity;
@@ -27,6 +29,11 @@ struct dv_models {
     } *rents; /* under mutex */
     size_t rent_count, rent_capacity;
 };
+
+static inline unsigned dv_models_version(struct dv_models *models)
+{
+    return atomic_load_explicit(&models->version, memory_order_acquire);
+}
 
 void dv_models_init(struct dv_models *models);
 void dv_models_fini(struct dv_models *models);

@@ -81,6 +81,20 @@ static bool has_work_for(struct dv_job *job, struct dv_member *member)
            atomic_load(&member->idle_at) != atomic_load(&job->recalls);
 }
 
+/* What a worker that comes from elsewhere touches first: fetched all at once, since one after the other would take
+ * longer than a small partition. */
+static void prefetch(struct dv_job *job, struct dv_member *member)
+{
+    __builtin_prefetch(&job->pending, 1);
+    __builtin_prefetch(job->arguments);
+    __builtin_prefetch(&job->arguments[2]);
+    __builtin_prefetch(&job->plan);
+    for (size_t line = 0; line < sizeof *member; line += 64)
+        __builtin_prefetch((char *)member + line, 1);
+    if ((size_t)(member - job->members) < job->split.home_count)
+        __builtin_prefetch(&job->split.homes[member - job->members], 1);
+}
+
 /* The first job in flight that has work for a core (or, with unit, for that device), kept by a reference. `*out_more`:
  * there may be others. */
 static struct dv_job *pick(int core, const struct dv_unit *unit, struct dv_member **out_member, bool *out_more)
@@ -90,6 +104,7 @@ static struct dv_job *pick(int core, const struct dv_unit *unit, struct dv_membe
     for (; job; job = job->next) {
         struct dv_member *member = unit ? member_with(job, unit) : dv_job_member_on(job, core);
         if (!atomic_load(&job->quiet) && has_work_for(job, member)) {
+            prefetch(job, member);
             dv_job_keep(job);
             *out_member = member;
             *out_more = job->next != NULL;
@@ -465,11 +480,17 @@ void dv_pool_wait(struct dv_job *job, int core)
                 continue;
             }
         }
-        for (unsigned turn = 1; !dv_job_is_over(job) && dv_bell_epoch(&dv_pool.over) == seen && now < begin + SPIN_NS;
+        dv_job_begin_closing(job);
+        for (unsigned turn = 1; !dv_job_is_over(job) && !dv_job_calls(job) && dv_bell_epoch(&dv_pool.over) == seen &&
+                                now < begin + SPIN_NS;
              turn++) {
             dv_pause();
             if (turn % 64 == 0)
                 now = dv_now_ns();
+        }
+        if (dv_job_stop_closing(job)) {
+            dv_job_finish(job, 0);
+            return;
         }
         if (!dv_job_is_over(job) && !patient && dv_bell_epoch(&dv_pool.over) == seen)
             dv_bell_sleep(&dv_pool.over, seen, atomic_load(&job->stopped) ? 0 : job->deadline_ns);

@@ -29,9 +29,9 @@ struct dv_pool {
     _Alignas(64) pthread_mutex_t mutex;
     struct dv_order order; /* under mutex, as what follows */
     unsigned crews;
-    atomic_bool closing;
     unsigned generation; /* counts forks */
     _Alignas(64) struct dv_bell work; /* there may be something to do */
+    atomic_bool closing;
     struct dv_bell over;              /* a job is over, or there may be something to do for those who wait */
     unsigned seat_count;
     struct dv_seat *seats; /* one for each core of the topology, made by the first crew, never moved */

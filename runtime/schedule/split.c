@@ -54,16 +54,23 @@ bool dv_split_lay_out(struct dv_split *split, size_t count, unsigned home_count,
     split->count = count;
     split->grain = count / UINT32_MAX + 1;
     split->home_count = home_count;
-    atomic_store_explicit(&split->returned_count, 0, memory_order_relaxed);
     size_t first = 0;
     for (unsigned h = 0; h < home_count; h++) {
-        struct dv_home *home = &split->homes[h];
-        home->first = first;
-        home->count = sizes[h];
-        atomic_init(&home->span, pack(0, (sizes[h] + split->grain - 1) / split->grain));
+        split->homes[h].first = first;
+        split->homes[h].count = sizes[h];
         first += sizes[h];
     }
+    dv_split_rewind(split);
     return true;
+}
+
+void dv_split_rewind(struct dv_split *split)
+{
+    atomic_store_explicit(&split->returned_count, 0, memory_order_relaxed);
+    for (unsigned h = 0; h < split->home_count; h++) {
+        struct dv_home *home = &split->homes[h];
+        atomic_store_explicit(&home->span, pack(0, (home->count + split->grain - 1) / split->grain), memory_order_relaxed);
+    }
 }
 
 /* The range of `grains` grains from the `from`th of a home; the last grain of a home may be cut. */

@@ -40,6 +40,9 @@ struct dv_split {
 /* A zeroed split may be laid out again and again; fini frees. `sizes` holds one size per home, which add up to
  * count. NO_MEMORY is told by false. */
 bool dv_split_lay_out(struct dv_split *split, size_t count, unsigned home_count, const size_t *sizes);
+/* The same homes again, nothing given out. */
+void dv_split_rewind(struct dv_split *split);
+
 void dv_split_init(struct dv_split *split);
 void dv_split_fini(struct dv_split *split);
 
