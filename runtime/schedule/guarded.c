@@ -18,7 +18,8 @@
 
 #define GUARD 8.0               /* phi = 1 / (1 + GUARD U) */
 #define GUARD_LEAST 0.08        /* and at least this */
-#define FLOOR 8.0               /* of a partition, in fixed costs */
+#define FLOOR 2.0
+#define TELLING 0.3
 #define UNCERTAIN_LEAST 0.02    /* no rate is better known */
 #define UNCERTAIN_UNPROVEN 0.25 /* until it was seen in this job */
 #define UNCERTAIN_NEW 0.7       /* a class never seen */
@@ -71,14 +72,27 @@ static double finish_together(const struct dv_plan *plan, double now, double rem
     }
 }
 
-/* One over one plus eight times the largest uncertainty of those that take part. */
-static double guard(const struct dv_plan *plan)
+/* The largest uncertainty of those that take part. */
+static double worst_uncertainty(const struct dv_plan *plan)
 {
     double worst = 0;
     for (unsigned d = 0; d < plan->pace_count; d++)
         if (plan->paces[d].stand == DV_HERE)
             worst = fmax(worst, uncertainty_of(plan, &plan->paces[d]));
-    return fmax(1 / (1 + GUARD * worst), GUARD_LEAST);
+    return worst;
+}
+
+static double guard(double uncertainty)
+{
+    return fmax(1 / (1 + GUARD * uncertainty), GUARD_LEAST);
+}
+
+static bool others_work(const struct dv_plan *plan, unsigned d)
+{
+    for (unsigned other = 0; other < plan->pace_count; other++)
+        if (other != d && plan->paces[other].asked > 0)
+            return true;
+    return false;
 }
 
 static struct dv_ask give(struct dv_plan *plan, unsigned d, double now, double wanted, size_t remaining,
@@ -95,14 +109,24 @@ static struct dv_ask give(struct dv_plan *plan, unsigned d, double now, double w
     return (struct dv_ask){.count = count, .requested = requested, .reason = reason};
 }
 
-/* An unknown device is probed by time: small first, then more until a probe says enough. */
+/* The most that may be given out while somebody is still being measured: what takes as long as its launch. */
+static double patience_ns(const struct dv_plan *plan, unsigned d)
+{
+    double least = HUGE_VAL;
+    for (unsigned other = 0; other < plan->pace_count; other++) {
+        const struct dv_pace *pace = &plan->paces[other];
+        if (other != d && pace->stand == DV_HERE && pace->learning && !pace->core)
+            least = fmin(least, pace->fixed_ns);
+    }
+    return least;
+}
+
+/* Nothing is known of this device but its fixed cost. */
 static struct dv_ask probe(struct dv_plan *plan, unsigned d, double now, size_t remaining)
 {
     struct dv_pace *pace = &plan->paces[d];
-    if (pace->probe == 0)
-        pace->probe = pace->core && pace->granule < PROBE_FIRST_CORE ? PROBE_FIRST_CORE : pace->granule;
-    double most = fmax((double)plan->count * PROBE_PART, (double)pace->granule);
-    return give(plan, d, now, fmin((double)pace->probe, most), remaining, DV_PROBE);
+    bool first = pace->core && pace->granule < PROBE_FIRST_CORE;
+    return give(plan, d, now, first ? PROBE_FIRST_CORE : (double)pace->granule, remaining, DV_PROBE);
 }
 
 static struct dv_ask next(struct dv_plan *plan, unsigned d, uint64_t now_ns, size_t remaining)
@@ -111,50 +135,46 @@ static struct dv_ask next(struct dv_plan *plan, unsigned d, uint64_t now_ns, siz
     double now = (double)now_ns, ns = pace_ns(plan, d);
     if (pace->stand == DV_PARKED)
         return (struct dv_ask){.count = 0};
-    if (ns <= 0)
-        return pace->asked ? (struct dv_ask){.count = 0} : probe(plan, d, now, remaining);
 
-    double start = start_of(pace, now);
+    double start = start_of(pace, now), without = finish_together(plan, now, (double)remaining, d);
     double least = (double)(pace->granule < remaining ? pace->granule : remaining) * ns;
-    if (!pace->core && start + least >= finish_together(plan, now, (double)remaining, d)) {
+    if (!pace->core && start + least >= without) {
         pace->stand = DV_PARKED;
         return (struct dv_ask){.count = 0};
     }
-    if (pace->learning)
+    if (ns <= 0) {
+        if (pace->asked || (without == HUGE_VAL && pace->fixed_ns > PROBE_NS && others_work(plan, d)))
+            return (struct dv_ask){.count = 0};
         return probe(plan, d, now, remaining);
+    }
 
     double finish = finish_together(plan, now, (double)remaining, plan->pace_count);
-    double share = fmax((finish - start) / ns, 0);
-    double low = fmin(share, FLOOR * pace->fixed_ns / ns), guarded = guard(plan) * share;
+    double share = fmax((finish - start) / ns, 0), uncertainty = worst_uncertainty(plan);
+    double low = fmin(share, FLOOR * pace->fixed_ns / ns / uncertainty), guarded = guard(uncertainty) * share;
     double wanted = fmax(guarded, low);
-    enum dv_reason reason = guarded >= low ? DV_SHARE : DV_FLOOR;
+    enum dv_reason reason = pace->learning ? DV_PROBE : guarded >= low ? DV_SHARE : DV_FLOOR;
     if (share - wanted < low / 2) {
         wanted = share;
         reason = DV_TAIL;
     }
+    double patience = patience_ns(plan, d) / ns;
+    if (wanted > patience)
+        wanted = patience;
     if (pace->core) /* nor does it pay to take less than what the taking costs */
         wanted = fmax(wanted, pace->fixed_ns / ns);
     return give(plan, d, now, wanted, remaining, reason);
 }
 
-/* The first thing measured of a class, or of a device that is still probed: believed as it stands. */
-static void learn(struct dv_plan *plan, unsigned d, double body_ns, double total_ns, double fixed_ns, size_t count)
+/* The first thing measured of a class, or a better one of a class of which only a bound is known. */
+static void learn(struct dv_plan *plan, unsigned d, double ns_per_item, bool telling)
 {
-    struct dv_pace *pace = &plan->paces[d];
-    struct dv_rate *rate = &plan->rates[pace->rate];
-    bool enough = total_ns >= PROBE_NS || (double)count >= (double)plan->count * PROBE_PART;
-    bool telling = body_ns >= 0.3 * total_ns || fixed_ns == 0;
-    if (rate->ns_per_item <= 0 || pace->learning) {
-        rate->ns_per_item = body_ns / (double)count;
-        rate->uncertainty = UNCERTAIN_UNPROVEN;
-        pace->correction = 1;
-    }
-    double growth = fmin(fmax(PROBE_NS / total_ns, 2), PROBE_GROWTH);
-    size_t probe = (size_t)fmin((double)count * growth, (double)plan->count);
+    struct dv_rate *rate = &plan->rates[plan->paces[d].rate];
+    rate->ns_per_item = ns_per_item;
+    rate->uncertainty = telling ? UNCERTAIN_UNPROVEN : UNCERTAIN_NEW;
     for (unsigned mate = 0; mate < plan->pace_count; mate++) { /* one of a class learns for all */
-        if (plan->paces[mate].rate == pace->rate) {
-            plan->paces[mate].learning = !(enough && telling);
-            plan->paces[mate].probe = probe;
+        if (plan->paces[mate].rate == plan->paces[d].rate) {
+            plan->paces[mate].learning = !telling;
+            plan->paces[mate].correction = 1;
         }
     }
 }
@@ -182,25 +202,28 @@ static void correct(struct dv_plan *plan, struct dv_pace *pace, double body_ns, 
             plan->paces[d].correction *= exp(-shift);
 }
 
-static void done(struct dv_plan *plan, unsigned d, uint64_t now_ns, size_t count, uint64_t ns)
+static bool done(struct dv_plan *plan, unsigned d, uint64_t now_ns, size_t count, uint64_t ns)
 {
     struct dv_pace *pace = &plan->paces[d];
-    double total = fmax((double)ns, 1), fixed = pace->fixed_ns;
-    double body = total - fmin(fixed, 0.9 * total);
+    struct dv_rate *rate = &plan->rates[pace->rate];
+    double total = fmax((double)ns, 1), body = total - fmin(pace->fixed_ns, 0.9 * total);
+    bool telling = body >= TELLING * total, news = rate->ns_per_item <= 0;
+    double bound = fmax(body, TELLING * total) / (double)count;
     if (pace->asked > 0) {
         pace->asked--;
         pace->asked_ns[0] = pace->asked_ns[1];
     }
-    if (pace->learning) {
-        learn(plan, d, body, total, fixed, count);
-        pace->samples++;
-        plan->rates[pace->rate].samples++;
-    } else if (body >= 0.3 * total) {
+    if (news || (pace->learning && (telling || bound < pace_ns(plan, d)))) {
+        learn(plan, d, bound, telling);
+    } else if (telling) {
         correct(plan, pace, body, count);
-        pace->samples++;
-        plan->rates[pace->rate].samples++;
+    } else if (bound < pace_ns(plan, d)) {
+        pace->correction = bound / rate->ns_per_item;
     }
+    pace->samples += telling;
+    rate->samples += telling;
     pace->free_at_ns = (double)now_ns + (pace->asked > 0 ? pace->asked_ns[0] : 0);
+    return news;
 }
 
 /* Equal homes for the cores; the far end, as much as their expected share, for the others. */

@@ -15,9 +15,10 @@ static struct dv_ask next(struct dv_plan *plan, unsigned d, uint64_t now_ns, siz
     return (struct dv_ask){.count = dv_plan_round(plan, d, size, remaining), .requested = size, .reason = reason};
 }
 
-static void done(struct dv_plan *plan, unsigned d, uint64_t now_ns, size_t count, uint64_t ns)
+static bool done(struct dv_plan *plan, unsigned d, uint64_t now_ns, size_t count, uint64_t ns)
 {
     (void)plan, (void)d, (void)now_ns, (void)count, (void)ns;
+    return false;
 }
 
 const struct dv_schedule dv_guided = {

@@ -71,8 +71,9 @@ struct dv_schedule {
     /* What device `d` gets at the moment `now_ns`, when `remaining` (at least 1) indices are not given out yet. */
     struct dv_ask (*next)(struct dv_plan *plan, unsigned d, uint64_t now_ns, size_t remaining);
 
-    /* Device `d` has computed `count` indices in `ns`, copies included. NULL unless adaptive. */
-    void (*done)(struct dv_plan *plan, unsigned d, uint64_t now_ns, size_t count, uint64_t ns);
+    /* Device `d` has computed `count` indices in `ns`, copies included. True: who was told that there is nothing for it
+     * should ask again. NULL unless adaptive. */
+    bool (*done)(struct dv_plan *plan, unsigned d, uint64_t now_ns, size_t count, uint64_t ns);
 };
 
 extern const struct dv_schedule dv_static, dv_dynamic, dv_guided, dv_guarded;

@@ -239,6 +239,7 @@ static void arrive(struct match *match, unsigned d)
 {
     struct seat *seat = &match->seats[d];
     double now = seat->at_ns;
+    bool recall = false;
     if (seat->state == SEAT_COMES) {
         match->paces[d].stand = DV_HERE;
     } else {
@@ -247,9 +248,12 @@ static void arrive(struct match *match, unsigned d)
         seat->items += seat->count;
         seat->busy_ns += ns;
         if (match->plan.schedule->done)
-            match->plan.schedule->done(&match->plan, d, (uint64_t)now, seat->count, ns);
+            recall = match->plan.schedule->done(&match->plan, d, (uint64_t)now, seat->count, ns);
     }
     ask(match, d, now);
+    for (unsigned other = 0; recall && other < match->plan.pace_count; other++)
+        if (match->seats[other].state == SEAT_IDLE)
+            ask(match, other, now);
 }
 
 /* Who comes or ends next; pace_count: nobody. */
@@ -273,8 +277,11 @@ static double run_job(struct match *match, double elapsed_ns)
     dv_split_lay_out(&match->split, world->count, world->device_count, sizes);
     match->unclaimed = world->count;
     match->computed = 0;
-    for (unsigned d = 0; d < world->device_count; d++)
+    for (unsigned d = 0; d < world->device_count; d++) {
         match->seats[d] = (struct seat){SEAT_COMES, .at_ns = fmax(world->devices[d].ready_ns - elapsed_ns, 0)};
+        if (match->seats[d].at_ns == 0) /* expected, before it has asked */
+            match->paces[d].stand = DV_HERE;
+    }
     double end = 0;
     while (match->computed < world->count) {
         unsigned d = next_seat(match);
