@@ -13,7 +13,8 @@
 static inline float black_scholes_normal(float d)
 {
     float k = 1.0f / (1.0f + 0.2316419f * fabs(d));
-    float series = k * (0.319381530f + k * (-0.356563782f + k * (1.781477937f + k * (-1.821255978f + k * 1.330274429f))));
+    float series = 1.781477937f + k * (-1.821255978f + k * 1.330274429f);
+    series = k * (0.319381530f + k * (-0.356563782f + k * series));
     float tail = 0.39894228f * exp(-0.5f * d * d) * series;
     return d > 0.0f ? 1.0f - tail : tail;
 }

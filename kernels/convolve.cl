@@ -1,5 +1,6 @@
-/* dst[y][x] = sum over v, u in [-radius, radius] of weights[radius + v][radius + u] src[y + v][x + u], where coordinates
- * outside the picture are clamped to its edge (a correlation: turn the weights by 180 degrees for a convolution).
+/* dst[y][x] = sum over v, u in [-radius, radius] of weights[radius + v][radius + u] src[y + v][x + u], where
+ * coordinates outside the picture are clamped to its edge (a correlation: turn the weights by 180 degrees for a
+ * convolution).
  *
  * count: rows of the picture. width: its columns. weights: (2 radius + 1)^2 of them, row by row. */
 #include <divvy/kernel.h>
@@ -30,8 +31,8 @@ static inline void convolve_inside(DIVVY_GLOBAL const float *src, DIVVY_GLOBAL c
 }
 
 /* At most CONVOLVE_LANES pixels near an edge: rows are copied piece by piece, with what lies outside filled in. */
-static inline void convolve_edge(DIVVY_GLOBAL const float *src, DIVVY_GLOBAL const float *weights, int width, int height,
-                                 int radius, int y, int first, int lanes, DIVVY_GLOBAL float *out)
+static inline void convolve_edge(DIVVY_GLOBAL const float *src, DIVVY_GLOBAL const float *weights, int width,
+                                 int height, int radius, int y, int first, int lanes, DIVVY_GLOBAL float *out)
 {
     float sum[CONVOLVE_LANES], padded[2 * CONVOLVE_LANES];
     for (int l = 0; l < CONVOLVE_LANES; l++) {

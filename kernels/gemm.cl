@@ -2,15 +2,15 @@
  *
  * count: rows of A and C. A has inner columns, B inner rows and cols columns, C cols columns, all row by row.
  *
- * Goes by blocks of B, GEMM_DEPTH rows by GEMM_LANES columns, so that the block in use stays near the core for all rows
- * of a partition and the sums of a row stay in registers. */
+ * Goes by blocks of B, GEMM_DEPTH rows by GEMM_LANES columns, so that the block in use stays near the core for all
+ * rows of a partition and the sums of a row stay in registers. */
 #include <divvy/kernel.h>
 
 enum { GEMM_LANES = 64, GEMM_DEPTH = 128 };
 
 /* Adds `depth` products to each of GEMM_LANES elements of a row of C, or begins them. */
-static inline void gemm_block(DIVVY_GLOBAL const float *row, DIVVY_GLOBAL const float *B, int depth, int cols, bool begin,
-                              DIVVY_GLOBAL float *out)
+static inline void gemm_block(DIVVY_GLOBAL const float *row, DIVVY_GLOBAL const float *B, int depth, int cols,
+                              bool begin, DIVVY_GLOBAL float *out)
 {
     float sum[GEMM_LANES];
     for (int l = 0; l < GEMM_LANES; l++)
@@ -23,8 +23,8 @@ static inline void gemm_block(DIVVY_GLOBAL const float *row, DIVVY_GLOBAL const 
 }
 
 /* The same for the columns that fill no block. */
-static inline void gemm_rest(DIVVY_GLOBAL const float *row, DIVVY_GLOBAL const float *B, int depth, int cols, bool begin,
-                             DIVVY_GLOBAL float *out, int lanes)
+static inline void gemm_rest(DIVVY_GLOBAL const float *row, DIVVY_GLOBAL const float *B, int depth, int cols,
+                             bool begin, DIVVY_GLOBAL float *out, int lanes)
 {
     float sum[GEMM_LANES];
     for (int l = 0; l < lanes; l++)
@@ -36,8 +36,8 @@ static inline void gemm_rest(DIVVY_GLOBAL const float *row, DIVVY_GLOBAL const f
         out[l] = sum[l];
 }
 
-DIVVY_KERNEL(gemm, (value, int, inner), (value, int, cols), (in, float, A, inner), (all, float, B, (size_t)inner * cols),
-             (out, float, C, cols))
+DIVVY_KERNEL(gemm, (value, int, inner), (value, int, cols), (in, float, A, inner),
+             (all, float, B, (size_t)inner * cols), (out, float, C, cols))
 {
     for (int first = 0; first < cols; first += GEMM_LANES)
         for (int k = 0; k < inner; k += GEMM_DEPTH) {

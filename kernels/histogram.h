@@ -3,8 +3,8 @@
  *     struct histogram h;
  *     divvy_run(dv, histogram, n, .low = 0.0f, .high = 1.0f, .x = x, .counts = &h);
  *
- * count: elements of x. x == high counts as above; NaN as neither. A host kernel: it runs on cores, has a result for each
- * partition, and needs no build of its own. */
+ * count: elements of x. x == high counts as above; NaN as neither. A host kernel: it runs on cores, has a result for
+ * each partition, and needs no build of its own. */
 #ifndef DIVVY_KERNELS_HISTOGRAM_H
 #define DIVVY_KERNELS_HISTOGRAM_H
 

@@ -1,5 +1,5 @@
-/* acceleration of body i = sum over j of m[j] (r[j] - r[i]) / (|r[j] - r[i]|^2 + softening^2)^(3/2), by direct summation
- * with Plummer softening (Aarseth: Dynamical evolution of clusters of galaxies, 1963).
+/* acceleration of body i = sum over j of m[j] (r[j] - r[i]) / (|r[j] - r[i]|^2 + softening^2)^(3/2), by direct
+ * summation with Plummer softening (Aarseth: Dynamical evolution of clusters of galaxies, 1963).
  *
  * count: bodies. A body is its position x, y, z and, in w, its mass times the gravitational constant. softening: a
  * length, more than 0, which also makes a body's pull on itself 0. w of an acceleration is 0. Fast math. */

@@ -54,7 +54,7 @@ static inline void nlm_block(DIVVY_GLOBAL const float *src, DIVVY_GLOBAL float *
                 } else {
                     for (int x = 0; x < across; x++)
                         for (int c = 0; c < channels; c++) {
-                            int p = nlm_clamped(first - patch + x, width), q = nlm_clamped(first - patch + x + dx, width);
+                            int at = first - patch + x, p = nlm_clamped(at, width), q = nlm_clamped(at + dx, width);
                             float difference = here[p * channels + c] - there[q * channels + c];
                             squares[x * channels + c] += difference * difference;
                         }

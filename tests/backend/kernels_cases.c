@@ -2,8 +2,8 @@
  * touched, inputs stay as they were, and the descriptor tells the extents.
  *
  * Arithmetic on small whole numbers is exact in any order and with or without fused operations, so wherever a kernel
- * only adds and multiplies, results must be equal. Elsewhere the tolerance is derived beside the reference: `eps` is the
- * distance of floats at 1, twice the rounding error of one operation. */
+ * only adds and multiplies, results must be equal. Elsewhere the tolerance is derived beside the reference: `eps` is
+ * the distance of floats at 1, twice the rounding error of one operation. */
 #include "kernels_cases.h"
 
 #include "black_scholes.cl"
@@ -402,10 +402,11 @@ static void check_convolve(struct trial *t, size_t height, size_t width, int rad
     for (size_t y = 0; y < height; y++)
         for (size_t x = 0; x < width; x++)
             for (size_t v = 0; v < side; v++)
-                for (size_t u = 0; u < side; u++)
-                    expected[y * width + x] +=
-                        (double)weights[v * side + u] * (double)src[clamped((ptrdiff_t)(y + v) - radius, height) * width +
-                                                                   clamped((ptrdiff_t)(x + u) - radius, width)];
+                for (size_t u = 0; u < side; u++) {
+                    size_t row = clamped((ptrdiff_t)(y + v) - radius, height);
+                    size_t column = clamped((ptrdiff_t)(x + u) - radius, width);
+                    expected[y * width + x] += (double)weights[v * side + u] * (double)src[row * width + column];
+                }
     struct convolve_args args = {.width = (int)width, .radius = radius, .weights = weights, .src = src, .dst = dst};
     EXTENT(t, convolve, height, args, "weights", side * side, 0);
     EXTENT(t, convolve, height, args, "src", width, (size_t)radius);
@@ -451,7 +452,7 @@ static void check_nlm(struct trial *t, size_t height, size_t width, size_t chann
                     double d = patch_distance(src, height, width, channels, patch, y, x, qy, qx) / (double)terms;
                     double excess = fmax(d - 2.0 * noise * noise, 0.0) / (strength * strength), weight = exp(-excess);
                     weights += weight;
-                    off += weight * ((double)(terms + 8) * eps * (d + noise * noise) / (strength * strength) + 8.0 * eps);
+                    off += weight * eps * ((double)(terms + 8) * (d + noise * noise) / (strength * strength) + 8.0);
                     for (size_t c = 0; c < channels; c++)
                         sum[c] += weight * (double)src[(qy * width + qx) * channels + c];
                     n++;
@@ -587,7 +588,8 @@ int check_kernels(kernel_runner *run, void *with, uint64_t seed, size_t most)
         check_mandelbrot(&t, rows, width, (int)inner);
     }
     static const int patches[][2] = {{1, 2}, {0, 1}, {2, 3}, {7, 4}, {3, 0}};
-    static const size_t pictures[][3] = {{0, 9, 3}, {1, 1, 1}, {11, 40, 3}, {9, 101, 1}, {23, 90, 3}, {6, 130, 4}, {5, 90, 2}};
+    static const size_t pictures[][3] = {{0, 9, 3}, {1, 1, 1}, {11, 40, 3}, {9, 101, 1}, {23, 90, 3},
+                                         {6, 130, 4}, {5, 90, 2}};
     for (size_t k = 0; k < sizeof pictures / sizeof *pictures; k++) {
         const int *radii = patches[k % (sizeof patches / sizeof *patches)];
         check_nlm(&t, pictures[k][0], pictures[k][1], pictures[k][2], radii[0], radii[1]);

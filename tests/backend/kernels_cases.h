@@ -10,7 +10,8 @@
  * runner's to report. */
 typedef bool kernel_runner(void *with, const divvy_kernel *kernel, size_t count, const void *args, size_t args_size);
 
-/* Runs every shipped kernel on random inputs of many shapes, over at most `most` indices. Returns how many checks failed. */
+/* Runs every shipped kernel on random inputs of many shapes, over at most `most` indices. Returns how many checks
+ * failed. */
 int check_kernels(kernel_runner *run, void *with, uint64_t seed, size_t most);
 
 #endif

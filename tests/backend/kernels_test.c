@@ -1,5 +1,5 @@
-/* The shipped kernels through the public functions, on the backend that argv[1] names: results must be those of plain C,
- * however the jobs are cut. Skipped where there is no OpenCL device; kernels of doubles where no device knows them. */
+/* The shipped kernels through the public functions, on the backend that argv[1] names: results must be those of plain
+ * C, however the jobs are cut. Skipped where there is no OpenCL device; kernels of doubles where no device knows them. */
 #include "kernels_cases.h"
 
 #include <divvy/descriptor.h>

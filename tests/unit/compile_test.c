@@ -92,7 +92,7 @@ static void prepare(void)
                          "int main(void)\n"
                          "{\n"
                          "    int x[3] = {1, 2, 3}, y[3] = {0};\n"
-                         "    divvy_slice s[2] = {{.data = x + 1, .bytes = 8, .base = 1}, {.data = y + 1, .base = 1}};\n"
+                         "    divvy_slice s[2] = {{.data = x + 1, .base = 1}, {.data = y + 1, .base = 1}};\n"
                          "    triple_kernel.forms[0].body(s, 1, 2, 3);\n"
                          "    printf(\"same %d values %d %d %d flags %u forms %zu first %s text %d %d %d\\n\",\n"
                          "           elsewhere() == &triple_kernel, y[0], y[1], y[2], triple_kernel.flags,\n"

@@ -1,6 +1,6 @@
 /* The C form of every shipped kernel, at every level that this processor has, called directly: over partitions cut
- * anywhere, on slices that hold no byte more than the partition may touch, as a device with memory of its own would have
- * them. Results must be those of plain C. */
+ * anywhere, on slices that hold no byte more than the partition may touch, as a device with memory of its own would
+ * have them. Results must be those of plain C. */
 #include "../backend/kernels_cases.h"
 
 #include <divvy/descriptor.h>
