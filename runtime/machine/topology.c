@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static hwloc_topology_t machine; /* NULL: discovery failed */
 static struct dv_topology topology;
@@ -120,6 +121,15 @@ static const char *processor_model(void)
     return model ? model : "";
 }
 
+/* Nodes may tell less than there is where memory was added while the system ran. */
+static uint64_t memory_of_machine(void)
+{
+    uint64_t nodes = hwloc_get_root_obj(machine)->total_memory;
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    uint64_t all = !topology.synthetic && pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0;
+    return all > nodes ? all : nodes;
+}
+
 static void describe_machine(void)
 {
     const int kinds = hwloc_cpukinds_get_nr(machine, 0);
@@ -128,8 +138,8 @@ static void describe_machine(void)
     topology.machine_cores = how_many(core_type());
     topology.machine_threads = how_many(HWLOC_OBJ_PU);
     topology.numa_count = how_many(HWLOC_OBJ_NUMANODE);
-    topology.memory_bytes = hwloc_get_root_obj(machine)->total_memory;
     topology.synthetic = !hwloc_topology_is_thissystem(machine);
+    topology.memory_bytes = memory_of_machine();
     topology.quota = topology.synthetic ? 0 : dv_quota_read("");
     find_caches();
 }
