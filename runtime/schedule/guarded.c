@@ -5,28 +5,33 @@
  *     sum over devices j of  max(0, T - start_j) / (b_j s_j)  =  remaining
  *
  * with start_j the moment when j can begin something new, gives share_d = (T - start_d) / (b_d s_d). Taking all of it
- * would be right if every rate were exact. The guard phi = 1 / (1 + 8 max U_j) keeps back as much as the worst known
- * rate may be wrong, so that the rest can still repair the error; a floor of 8 a / (b s) keeps launch costs near a
- * tenth; a device that even one granule would make the job wait for is parked.
+ * would be right if every rate were exact. The guard phi = 1 / (1 + 8 U), U the worst known rate's uncertainty, keeps
+ * back what can still repair the error. Nor is a share cut so small that launching costs more than could go wrong: in
+ * a partition of length t the error is about U t, so one of 2 a / U is worth its launch. A device that even one
+ * granule would make the job wait for is parked.
  *
- * Rates are learned by classes, corrected per device and job. What was measured is fitted only if it says something
- * about the rate: the fixed cost a comes from a microbenchmark, never from these times, since partitions shrink while
- * cost varies with position, and both would be confused. */
+ * Rates are learned by classes, corrected per device and job. The fixed cost a comes from a microbenchmark, never from
+ * these times, since partitions shrink while cost varies with position, and both would be confused. A launch that
+ * took little longer than a says nothing about the rate but how slow the device cannot be. That bound is as good as a
+ * rate to begin with, since the next partition can only be over sooner than planned; so a device is measured in two or
+ * three launches, none of which is an experiment only.
+ *
+ * Every number here was chosen in simulated worlds, see tests/unit/worlds.h: show their table with each change. */
 #include "schedule/schedule.h"
 
 #include <math.h>
 
 #define GUARD 8.0               /* phi = 1 / (1 + GUARD U) */
 #define GUARD_LEAST 0.08        /* and at least this */
-#define FLOOR 2.0
-#define TELLING 0.3
+#define FLOOR 2.0               /* what may go wrong in a partition that is not cut smaller, in fixed costs */
 #define UNCERTAIN_LEAST 0.02    /* no rate is better known */
 #define UNCERTAIN_UNPROVEN 0.25 /* until it was seen in this job */
-#define UNCERTAIN_NEW 0.7       /* a class never seen */
-#define PROBE_NS 1e6            /* a probe that takes this long says enough */
-#define PROBE_PART 0.01         /* and so does this part of the job */
-#define PROBE_GROWTH 8.0        /* at most, from probe to probe */
-#define PROBE_FIRST_CORE 64     /* indices: less than a core's fixed cost for anything but heavy bodies */
+#define UNCERTAIN_NEW 0.7       /* a class of which nothing or a bound is known */
+#define TELLING 0.3             /* a time is fitted if this part of it is not the fixed cost */
+#define TELLING_FIRST 8.0       /* the first of a class, which is the shortest: if it is so many fixed costs long */
+#define FIRST_CORE 64           /* indices: less than a core's fixed cost for anything but heavy bodies */
+#define LAUNCH_BLINDLY_NS 1e6   /* a launch that costs less needs no comparison with others */
+#define LATECOMER_NS 1e6        /* cores' partitions while devices may come: 2 us of claiming in it are nothing */
 
 static double uncertainty_of(const struct dv_plan *plan, const struct dv_pace *pace)
 {
@@ -82,19 +87,6 @@ static double worst_uncertainty(const struct dv_plan *plan)
     return worst;
 }
 
-static double guard(double uncertainty)
-{
-    return fmax(1 / (1 + GUARD * uncertainty), GUARD_LEAST);
-}
-
-static bool others_work(const struct dv_plan *plan, unsigned d)
-{
-    for (unsigned other = 0; other < plan->pace_count; other++)
-        if (other != d && plan->paces[other].asked > 0)
-            return true;
-    return false;
-}
-
 static struct dv_ask give(struct dv_plan *plan, unsigned d, double now, double wanted, size_t remaining,
                           enum dv_reason reason)
 {
@@ -109,10 +101,30 @@ static struct dv_ask give(struct dv_plan *plan, unsigned d, double now, double w
     return (struct dv_ask){.count = count, .requested = requested, .reason = reason};
 }
 
-/* The most that may be given out while somebody is still being measured: what takes as long as its launch. */
+static bool others_work(const struct dv_plan *plan, unsigned d)
+{
+    for (unsigned other = 0; other < plan->pace_count; other++)
+        if (other != d && plan->paces[other].asked > 0)
+            return true;
+    return false;
+}
+
+/* Nothing is known of this device but its fixed cost. Where that is high, somebody should be known to compare with:
+ * then a launch that the job would have to wait for is not begun. */
+static struct dv_ask begin(struct dv_plan *plan, unsigned d, double now, bool comparable, size_t remaining)
+{
+    struct dv_pace *pace = &plan->paces[d];
+    if (pace->asked > 0 || (!comparable && pace->fixed_ns > LAUNCH_BLINDLY_NS && others_work(plan, d)))
+        return (struct dv_ask){.count = 0};
+    bool small = pace->core && pace->granule < FIRST_CORE;
+    return give(plan, d, now, small ? FIRST_CORE : (double)pace->granule, remaining, DV_PROBE);
+}
+
+/* How long d may be given something to do while others are not known yet: one that is being measured answers about a
+ * launch later, and who comes late should find something left. */
 static double patience_ns(const struct dv_plan *plan, unsigned d)
 {
-    double least = HUGE_VAL;
+    double least = plan->latecomers && plan->paces[d].core ? LATECOMER_NS : HUGE_VAL;
     for (unsigned other = 0; other < plan->pace_count; other++) {
         const struct dv_pace *pace = &plan->paces[other];
         if (other != d && pace->stand == DV_HERE && pace->learning && !pace->core)
@@ -121,48 +133,40 @@ static double patience_ns(const struct dv_plan *plan, unsigned d)
     return least;
 }
 
-/* Nothing is known of this device but its fixed cost. */
-static struct dv_ask probe(struct dv_plan *plan, unsigned d, double now, size_t remaining)
+/* The guarded part of the share of a device whose rate is known, or bounded. */
+static struct dv_ask share(struct dv_plan *plan, unsigned d, double now, size_t remaining)
 {
-    struct dv_pace *pace = &plan->paces[d];
-    bool first = pace->core && pace->granule < PROBE_FIRST_CORE;
-    return give(plan, d, now, first ? PROBE_FIRST_CORE : (double)pace->granule, remaining, DV_PROBE);
+    const struct dv_pace *pace = &plan->paces[d];
+    double ns = pace_ns(plan, d), launch = pace->fixed_ns / ns, uncertainty = worst_uncertainty(plan);
+    double finish = finish_together(plan, now, (double)remaining, plan->pace_count);
+    double fair = fmax((finish - start_of(pace, now)) / ns, 0);
+    double guarded = fair * fmax(1 / (1 + GUARD * uncertainty), GUARD_LEAST);
+    double low = fmin(fair, launch * FLOOR / uncertainty), wanted = fmax(guarded, low);
+    enum dv_reason reason = pace->learning ? DV_PROBE : guarded >= low ? DV_SHARE : DV_FLOOR;
+    if (fair - wanted < low / 2) {
+        wanted = fair;
+        reason = DV_TAIL;
+    }
+    wanted = fmin(wanted, patience_ns(plan, d) / ns);
+    if (pace->core) /* nor does it pay to take less than what the taking costs */
+        wanted = fmax(wanted, launch);
+    return give(plan, d, now, wanted, remaining, reason);
 }
 
 static struct dv_ask next(struct dv_plan *plan, unsigned d, uint64_t now_ns, size_t remaining)
 {
     struct dv_pace *pace = &plan->paces[d];
-    double now = (double)now_ns, ns = pace_ns(plan, d);
+    double now = (double)now_ns, ns = pace_ns(plan, d), without = HUGE_VAL;
     if (pace->stand == DV_PARKED)
         return (struct dv_ask){.count = 0};
-
-    double start = start_of(pace, now), without = finish_together(plan, now, (double)remaining, d);
-    double least = (double)(pace->granule < remaining ? pace->granule : remaining) * ns;
-    if (!pace->core && start + least >= without) {
-        pace->stand = DV_PARKED;
-        return (struct dv_ask){.count = 0};
-    }
-    if (ns <= 0) {
-        if (pace->asked || (without == HUGE_VAL && pace->fixed_ns > PROBE_NS && others_work(plan, d)))
+    if (!pace->core) {
+        without = finish_together(plan, now, (double)remaining, d);
+        if (start_of(pace, now) + fmin((double)pace->granule, (double)remaining) * ns >= without) {
+            pace->stand = DV_PARKED;
             return (struct dv_ask){.count = 0};
-        return probe(plan, d, now, remaining);
+        }
     }
-
-    double finish = finish_together(plan, now, (double)remaining, plan->pace_count);
-    double share = fmax((finish - start) / ns, 0), uncertainty = worst_uncertainty(plan);
-    double low = fmin(share, FLOOR * pace->fixed_ns / ns / uncertainty), guarded = guard(uncertainty) * share;
-    double wanted = fmax(guarded, low);
-    enum dv_reason reason = pace->learning ? DV_PROBE : guarded >= low ? DV_SHARE : DV_FLOOR;
-    if (share - wanted < low / 2) {
-        wanted = share;
-        reason = DV_TAIL;
-    }
-    double patience = patience_ns(plan, d) / ns;
-    if (wanted > patience)
-        wanted = patience;
-    if (pace->core) /* nor does it pay to take less than what the taking costs */
-        wanted = fmax(wanted, pace->fixed_ns / ns);
-    return give(plan, d, now, wanted, remaining, reason);
+    return ns > 0 ? share(plan, d, now, remaining) : begin(plan, d, now, without < HUGE_VAL, remaining);
 }
 
 /* The first thing measured of a class, or a better one of a class of which only a bound is known. */
@@ -186,7 +190,7 @@ static void correct(struct dv_plan *plan, struct dv_pace *pace, double body_ns, 
     double surprise = log(body_ns / (double)count / (rate->ns_per_item * pace->correction));
     double limit = fmax(2 * rate->uncertainty, 0.25);
     if (pace->samples == 0) {
-        pace->correction *= exp(0.8 * surprise);
+        pace->correction *= exp(0.8 * fmin(fmax(surprise, -1), 1));
     } else if (fabs(surprise) <= limit || pace->outliers > 0) {
         pace->correction *= exp(0.3 * surprise);
     } else {
@@ -202,12 +206,14 @@ static void correct(struct dv_plan *plan, struct dv_pace *pace, double body_ns, 
             plan->paces[d].correction *= exp(-shift);
 }
 
+/* A time that is not telling is still a bound; it counts where less is known. */
 static bool done(struct dv_plan *plan, unsigned d, uint64_t now_ns, size_t count, uint64_t ns)
 {
     struct dv_pace *pace = &plan->paces[d];
     struct dv_rate *rate = &plan->rates[pace->rate];
     double total = fmax((double)ns, 1), body = total - fmin(pace->fixed_ns, 0.9 * total);
-    bool telling = body >= TELLING * total, news = rate->ns_per_item <= 0;
+    bool news = rate->ns_per_item <= 0;
+    bool telling = body >= TELLING * total && (!news || total >= TELLING_FIRST * pace->fixed_ns);
     double bound = fmax(body, TELLING * total) / (double)count;
     if (pace->asked > 0) {
         pace->asked--;

@@ -25,7 +25,6 @@ void dv_plan_begin(struct dv_plan *plan)
         pace->stand = DV_AWAY;
         pace->served = false;
         pace->learning = plan->rates[pace->rate].ns_per_item == 0;
-        pace->probe = 0;
         pace->correction = 1;
         pace->samples = pace->outliers = pace->asked = 0;
         pace->free_at_ns = 0;

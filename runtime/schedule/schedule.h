@@ -31,8 +31,7 @@ struct dv_pace {
     /* The schedule's own. */
     enum { DV_AWAY, DV_HERE, DV_PARKED } stand; /* AWAY: not ready, or gone */
     bool served;        /* has been given something in this job */
-    bool learning;      /* still probed */
-    size_t probe;       /* size of its next probe */
+    bool learning;      /* of its rate no more than a bound is known */
     double correction;  /* s: this job's rate over the model's */
     unsigned samples;   /* of this job */
     unsigned outliers;  /* running */
@@ -48,6 +47,7 @@ struct dv_plan {
     size_t count;           /* of the job */
     size_t partition;       /* fixed size; 0: sized by the schedule */
     size_t first_partition; /* 0: as the schedule likes */
+    bool latecomers;        /* devices may still come that are away, or not even among the paces */
     unsigned pace_count, core_count;
     struct dv_pace *paces;
     unsigned rate_count;

@@ -7,32 +7,36 @@
 
 /* ---- The tuning worlds ---- */
 
-#define CORE .core = true, .fixed_ns = 2e3, .ns_per_item = 1e3
-#define GPU .fixed_ns = 300e3, .ns_per_item = 125
-#define USUAL(...) {{CORE, __VA_ARGS__}, {CORE, __VA_ARGS__}, {GPU, __VA_ARGS__}}
+#define CORE {.core = true, .fixed_ns = 2e3, .ns_per_item = 1e3, .noise = 0.03}
+#define GPU(fixed, ns) {.fixed_ns = fixed, .ns_per_item = ns, .noise = 0.03}
+#define WORLD(label, shape, indices, number, ...) \
+    {.name = label, .cost = shape, .count = indices, .device_count = number, .devices = {__VA_ARGS__}}
+#define USUAL CORE, CORE, GPU(300e3, 125)
+
+/* Two cores and a GPU eight times as fast, with something added to the description of each. */
+#define CHANGED(...)                                                  \
+    {.core = true, .fixed_ns = 2e3, .ns_per_item = 1e3, __VA_ARGS__}, \
+        {.core = true, .fixed_ns = 2e3, .ns_per_item = 1e3, __VA_ARGS__}, {.fixed_ns = 300e3, .ns_per_item = 125, __VA_ARGS__}
 
 const struct world tuning_worlds[] = {
-    {"regular", COST_FLAT, 131072, 3, USUAL(.noise = 0.03)},
-    {"fast gpu", COST_FLAT, 131072, 3,
-     {{CORE, .noise = 0.03}, {CORE, .noise = 0.03}, {.fixed_ns = 300e3, .ns_per_item = 25, .noise = 0.03}}},
-    {"slow gpu", COST_FLAT, 131072, 3,
-     {{CORE, .noise = 0.03}, {CORE, .noise = 0.03}, {.fixed_ns = 300e3, .ns_per_item = 2e3, .noise = 0.03}}},
-    {"two cores", COST_FLAT, 131072, 2, {{CORE, .noise = 0.03}, {CORE, .noise = 0.03}}},
-    {"eight cores, two gpus", COST_FLAT, 524288, 10,
-     {{CORE, .noise = 0.03}, {CORE, .noise = 0.03}, {CORE, .noise = 0.03}, {CORE, .noise = 0.03},
-      {CORE, .noise = 0.03}, {CORE, .noise = 0.03}, {CORE, .noise = 0.03}, {CORE, .noise = 0.03},
-      {GPU, .noise = 0.03}, {.fixed_ns = 500e3, .ns_per_item = 400, .noise = 0.03}}},
-    {"big", COST_FLAT, 2097152, 3, USUAL(.noise = 0.03)},
-    {"bump", COST_BUMP, 131072, 3, USUAL(.noise = 0.03)},
-    {"ramp down", COST_DOWN, 131072, 3, USUAL(.noise = 0.03)},
-    {"ramp up", COST_UP, 131072, 3, USUAL(.noise = 0.03)},
-    {"noisy", COST_FLAT, 131072, 3, USUAL(.noise = 0.2)},
-    {"spikes", COST_FLAT, 131072, 3, USUAL(.noise = 0.03, .spikes = 0.02)},
-    {"core slows", COST_FLAT, 131072, 3,
-     {{CORE, .noise = 0.03}, {CORE, .noise = 0.03, .slows_at_ns = 5e6, .slows_by = 3}, {GPU, .noise = 0.03}}},
-    {"useless gpu", COST_FLAT, 131072, 3,
-     {{CORE, .noise = 0.03}, {CORE, .noise = 0.03}, {.fixed_ns = 150e6, .ns_per_item = 125, .noise = 0.03}}},
-    {"jit", COST_FLAT, 131072, 3, {{CORE, .noise = 0.03}, {CORE, .noise = 0.03}, {GPU, .noise = 0.03, .ready_ns = 50e6}}},
+    WORLD("regular", COST_FLAT, 131072, 3, USUAL),
+    WORLD("fast gpu", COST_FLAT, 131072, 3, CORE, CORE, GPU(300e3, 25)),
+    WORLD("slow gpu", COST_FLAT, 131072, 3, CORE, CORE, GPU(300e3, 2e3)),
+    WORLD("two cores", COST_FLAT, 131072, 2, CORE, CORE),
+    WORLD("eight cores, two gpus", COST_FLAT, 524288, 10, CORE, CORE, CORE, CORE, CORE, CORE, CORE, CORE,
+          GPU(300e3, 125), GPU(500e3, 400)),
+    WORLD("big", COST_FLAT, 2097152, 3, USUAL),
+    WORLD("bump", COST_BUMP, 131072, 3, USUAL),
+    WORLD("ramp down", COST_DOWN, 131072, 3, USUAL),
+    WORLD("ramp up", COST_UP, 131072, 3, USUAL),
+    WORLD("noisy", COST_FLAT, 131072, 3, CHANGED(.noise = 0.2)),
+    WORLD("spikes", COST_FLAT, 131072, 3, CHANGED(.noise = 0.03, .spikes = 0.02)),
+    WORLD("core slows", COST_FLAT, 131072, 3, CORE,
+          {.core = true, .fixed_ns = 2e3, .ns_per_item = 1e3, .noise = 0.03, .slows_at_ns = 5e6, .slows_by = 3},
+          GPU(300e3, 125)),
+    WORLD("useless gpu", COST_FLAT, 131072, 3, CORE, CORE, GPU(150e6, 125)),
+    WORLD("jit", COST_FLAT, 131072, 3, CORE, CORE,
+          {.fixed_ns = 300e3, .ns_per_item = 125, .noise = 0.03, .ready_ns = 50e6}),
 };
 const unsigned tuning_world_count = sizeof tuning_worlds / sizeof *tuning_worlds;
 
@@ -277,10 +281,13 @@ static double run_job(struct match *match, double elapsed_ns)
     dv_split_lay_out(&match->split, world->count, world->device_count, sizes);
     match->unclaimed = world->count;
     match->computed = 0;
+    match->plan.latecomers = false;
     for (unsigned d = 0; d < world->device_count; d++) {
         match->seats[d] = (struct seat){SEAT_COMES, .at_ns = fmax(world->devices[d].ready_ns - elapsed_ns, 0)};
         if (match->seats[d].at_ns == 0) /* expected, before it has asked */
             match->paces[d].stand = DV_HERE;
+        else
+            match->plan.latecomers = true;
     }
     double end = 0;
     while (match->computed < world->count) {
@@ -319,10 +326,14 @@ void world_run(const struct world *world, const struct dv_schedule *schedule, ui
         const struct world_device *device = &world->devices[d];
         match.paces[d] = (struct dv_pace){.rate = device->core ? 0 : match.plan.rate_count++, .core = device->core,
                                           .fixed_ns = device->fixed_ns, .granule = WORLD_GRANULE};
+        if (world->misstated > 0 && !device->core)
+            match.paces[d].fixed_ns *= world->misstated;
     }
     dv_split_init(&match.split);
     double elapsed_ns = 0;
     for (unsigned job = 0; job < job_count; job++) {
+        for (unsigned r = 1; r < match.plan.rate_count && world->stale > 0 && job + 1 == job_count; r++)
+            match.rates[r].ns_per_item *= world->stale;
         double bound_ns = world_bound_ns(world, elapsed_ns), ns = run_job(&match, elapsed_ns);
         out_efficiencies[job] = ns > 0 ? bound_ns / ns : 0;
         elapsed_ns += ns;

@@ -32,6 +32,8 @@ struct world {
     size_t count;
     unsigned device_count; /* cores first */
     struct world_device devices[WORLD_DEVICES_MAX];
+    double stale;     /* what the rates of all but cores are multiplied by before the last job of a row; 0: nothing */
+    double misstated; /* the same of the fixed costs that the schedule is told; 0: the truth */
 };
 
 extern const struct world tuning_worlds[];
