@@ -9,6 +9,7 @@
 
 static bool smoke;
 static unsigned rounds_wanted;
+static double patience_ns = 30e9;
 static unsigned core_count, *processors;
 static cpu_set_t free_mask, openmp_mask;
 
@@ -72,11 +73,15 @@ void bench_begin(int argc, char **argv)
             smoke = true;
         else if (strcmp(argv[k], "--rounds") == 0 && k + 1 < argc)
             rounds_wanted = (unsigned)strtoul(argv[++k], NULL, 10);
+        else if (strcmp(argv[k], "--patience") == 0 && k + 1 < argc)
+            patience_ns = strtod(argv[++k], NULL) * 1e9;
         else if (argv[k][0] == '-') {
-            fprintf(stderr, "%s: allowed are --smoke and --rounds N\n", argv[0]);
+            fprintf(stderr, "%s: allowed are --smoke, --rounds N and --patience SECONDS\n", argv[0]);
             exit(2);
         }
     }
+    if (smoke)
+        patience_ns = 0;
     /* OpenMP reads its variables when it is loaded, which is later. */
     setenv("OMP_PROC_BIND", "close", 0);
     setenv("OMP_PLACES", "cores", 0);
@@ -107,6 +112,42 @@ void bench_sleep_ms(unsigned ms)
 {
     struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
     nanosleep(&time, NULL);
+}
+
+/* ---- Calm ---- */
+
+/* How many threads of the whole machine run or want to; this one is among them. 1 where the system does not tell. */
+static unsigned running_threads(void)
+{
+    unsigned running = 1;
+    char line[256];
+    FILE *file = fopen("/proc/stat", "r");
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "procs_running %u", &running) == 1)
+            break;
+    if (file)
+        fclose(file);
+    return running;
+}
+
+bool bench_is_calm(void)
+{
+    for (unsigned look = 0; look < 4; look++) {
+        if (running_threads() > 1)
+            return false;
+        bench_sleep_ms(1);
+    }
+    return true;
+}
+
+bool bench_await_calm(void)
+{
+    double begin = bench_now_ns();
+    bool calm;
+    while (!(calm = bench_is_calm()) && bench_now_ns() - begin < patience_ns)
+        bench_sleep_ms(5);
+    patience_ns -= bench_now_ns() - begin;
+    return calm;
 }
 
 /* ---- Series ---- */
@@ -145,8 +186,10 @@ double bench_quiet(struct bench_series *series)
 
 /* ---- Rows ---- */
 
-static void take_turn(const struct bench_row *row, const struct bench_contender *contender, struct bench_series *series)
+/* Whether it was calm before and after. */
+static bool take_turn(const struct bench_row *row, const struct bench_contender *contender, struct bench_series *series)
 {
+    bool calm = bench_await_calm();
     bench_take_place(contender->caller);
     contender->run(contender->context);
     for (unsigned c = 0; c < row->calls; c++) {
@@ -156,6 +199,22 @@ static void take_turn(const struct bench_row *row, const struct bench_contender 
     }
     if (contender->settle_ms)
         bench_sleep_ms(contender->settle_ms);
+    bench_sleep_ms(1);
+    return calm && bench_is_calm();
+}
+
+static void take_calm_turn(const struct bench_row *row, const struct bench_contender *contender,
+                           struct bench_series *series, unsigned *noisy)
+{
+    enum { TRIES = 4 };
+    size_t before = series->count;
+    for (unsigned k = 1; !take_turn(row, contender, series); k++) {
+        if (k == TRIES || patience_ns <= 0) {
+            ++*noisy;
+            return;
+        }
+        series->count = before;
+    }
 }
 
 static double figure(const struct bench_row *row, double ns)
@@ -167,10 +226,13 @@ void bench_measure(const struct bench_row *row, const struct bench_contender *co
 {
     struct bench_series *series = calloc(count, sizeof *series);
     bench_require(series != NULL, row->name, "memory");
+    unsigned noisy = 0;
     for (unsigned round = 0; round < row->rounds; round++)
         for (unsigned c = 0; c < count; c++)
-            take_turn(row, &contenders[(c + round) % count], &series[(c + round) % count]);
+            take_calm_turn(row, &contenders[(c + round) % count], &series[(c + round) % count], &noisy);
     bench_take_place(BENCH_FREE);
+    if (noisy && !smoke)
+        fprintf(stderr, "%s: %u of %u turns while something else ran\n", row->name, noisy, row->rounds * count);
 
     double best_median = 0, best_quiet = 0;
     for (unsigned c = 0; c < count; c++) {

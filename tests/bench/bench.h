@@ -1,7 +1,8 @@
 /* Measuring two or more ways to do one thing in the same minutes.
  *
  * A row of the table has several contenders. They take turns, round after round, each turn one call to get warm and a
- * few that are timed, so that a bad minute of the machine hits them all. The table says for each the median, the quiet
+ * few that are timed, so that a bad minute of the machine hits them all; a turn that began or ended while something else
+ * ran on the machine is taken again, within limits. The table says for each the median, the quiet
  * time (what the best tenth of its calls took) and how these compare with the fastest of the references. */
 #ifndef BENCH_H
 #define BENCH_H
@@ -39,7 +40,7 @@ struct bench_series {
     size_t count, capacity;
 };
 
-/* Reads --smoke and --rounds N, finds the cores, fixes the OpenMP environment. First call of main. */
+/* Reads --smoke, --rounds N and --patience SECONDS, finds the cores, fixes the OpenMP environment. First call of main. */
 void bench_begin(int argc, char **argv);
 bool bench_smoke(void);
 /* As many rounds as the command line wants, else `usual`. */
@@ -59,6 +60,11 @@ void bench_print_one(const char *row, const char *name, double value, const char
 
 /* Ends the program if something is wrong: a number from wrong results is worth nothing. */
 void bench_require(bool right, const char *row, const char *name);
+
+/* Whether nothing else runs on this machine now; and waits for that, as long as the program's patience (half a minute
+ * in all, --patience SECONDS) lasts. */
+bool bench_is_calm(void);
+bool bench_await_calm(void);
 
 double bench_now_ns(void);
 void bench_sleep_ms(unsigned ms);

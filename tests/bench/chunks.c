@@ -88,6 +88,7 @@ int main(int argc, char **argv)
     for (unsigned round = 0; round < rounds; round++) {
         double best[2 + MOST];
         for (unsigned c = 0; c < contender_count; c++) {
+            bench_await_calm();
             bench_take_place(contenders[c].caller);
             contenders[c].run(contenders[c].context);
             best[c] = 0;

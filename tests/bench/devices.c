@@ -100,6 +100,7 @@ static void measure(const char *device)
     struct together first = {.name = "both, first call"}, warm = {.name = "both, sixth call"};
     unsigned rounds = bench_rounds(15);
     for (unsigned round = 0; round < rounds; round++) {
+        bench_await_calm();
         double alone = timed_run(core, "core"), away = timed_run(other, device);
         bench_add(&core_ns, alone);
         bench_add(&other_ns, away);
