@@ -83,11 +83,6 @@ static divvy_body *form_of(const divvy_kernel *kernel)
     return best->body;
 }
 
-static bool is_fold(divvy_kind kind)
-{
-    return kind == DIVVY_KIND_sum || kind == DIVVY_KIND_min || kind == DIVVY_KIND_max;
-}
-
 /* Calls the body block by block, with lanes for its folds; the lanes are folded after each block. */
 static void run_folds(divvy_body *body, const divvy_partition *partition)
 {
@@ -97,17 +92,17 @@ static void run_folds(divvy_body *body, const divvy_partition *partition)
     divvy_slice slices[DIVVY_PARAMETERS_MAX];
     for (unsigned k = 0; k < count; k++) {
         slices[k] = partition->slices[k];
-        if (is_fold(parameters[k].kind))
+        if (divvy_kind_is_fold(parameters[k].kind))
             slices[k] = (divvy_slice){.data = lanes[k], .bytes = DIVVY_LANES * parameters[k].element_bytes};
     }
     for (size_t done = 0; done < partition->count; done += FOLD_BLOCK) {
         size_t left = partition->count - done;
         for (unsigned k = 0; k < count; k++)
-            if (is_fold(parameters[k].kind))
+            if (divvy_kind_is_fold(parameters[k].kind))
                 the_host->fold_open(&parameters[k], lanes[k], DIVVY_LANES);
         body(slices, partition->first + done, left < FOLD_BLOCK ? left : FOLD_BLOCK, partition->total);
         for (unsigned k = 0; k < count; k++)
-            if (is_fold(parameters[k].kind))
+            if (divvy_kind_is_fold(parameters[k].kind))
                 the_host->fold_close(&parameters[k], lanes[k], DIVVY_LANES, partition->slices[k].data);
     }
 }
@@ -157,7 +152,7 @@ divvy_outcome forms_finish(void *device, divvy_partition *partition, uint64_t de
     divvy_body *body = (union form){.loaded = partition->loaded}.body;
     partition->touched = true;
     for (unsigned k = 0; k < partition->kernel->parameter_count; k++) {
-        if (is_fold(partition->kernel->parameters[k].kind)) {
+        if (divvy_kind_is_fold(partition->kernel->parameters[k].kind)) {
             run_folds(body, partition);
             return DIVVY_DONE;
         }

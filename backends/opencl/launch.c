@@ -306,7 +306,7 @@ divvy_status dv_cl_try(struct dv_cl_device *device, struct dv_cl_kernel *loaded,
     if (!memory)
         return device->host->fail(device->host, DIVVY_NO_MEMORY, "no memory to try %s", kernel->name);
     for (unsigned k = 0; k < kernel->parameter_count; k++) {
-        slices[k].data = dv_cl_is_fold(kernel->parameters[k].kind) ? (void *)&partials[k] : memory + k * bytes;
+        slices[k].data = divvy_kind_is_fold(kernel->parameters[k].kind) ? (void *)&partials[k] : memory + k * bytes;
         slices[k].bytes = kernel->parameters[k].element_bytes;
     }
     divvy_partition partition = {.total = 1, .job = UINT64_MAX, .kernel = kernel, .loaded = loaded, .slices = slices};

@@ -205,12 +205,6 @@ void dv_cl_free_arrays(struct dv_cl_device *device);
 /* Remembers a command of the slot. `event` may be kept. */
 void dv_cl_note(struct dv_cl_slot *slot, cl_event event, enum dv_cl_step step, const char *name);
 
-/* Whether the backend moves this parameter in or out at the level of bytes. */
-static inline bool dv_cl_is_fold(divvy_kind kind)
-{
-    return kind == DIVVY_KIND_sum || kind == DIVVY_KIND_min || kind == DIVVY_KIND_max;
-}
-
 /* ---- launch.c ---- */
 
 /* The work-group size for a kernel: constant, since some drivers compile for each. */

@@ -191,7 +191,7 @@ static divvy_status check_arguments(const struct dv_cl_device *device, const str
     cl_uint expected = 3, count = 0;
     for (unsigned k = 0; k < loaded->kernel->parameter_count; k++) {
         divvy_kind kind = loaded->kernel->parameters[k].kind;
-        expected += kind == DIVVY_KIND_value || kind == DIVVY_KIND_all || dv_cl_is_fold(kind) ? 1 : 2;
+        expected += kind == DIVVY_KIND_value || kind == DIVVY_KIND_all || divvy_kind_is_fold(kind) ? 1 : 2;
     }
     cl_int code = clGetKernelInfo(loaded->entry, CL_KERNEL_NUM_ARGS, sizeof count, &count, NULL);
     DV_CL_TRY(dv_cl_check(device, code, "asking for the arguments of", loaded->kernel->name));
@@ -240,7 +240,7 @@ static divvy_status check_kernel(const struct dv_cl_device *device, const divvy_
     if (kernel->parameter_count > DIVVY_PARAMETERS_MAX)
         return host->fail(host, DIVVY_LIMIT, "%s has more than %d parameters", kernel->name, DIVVY_PARAMETERS_MAX);
     for (unsigned k = 0; k < kernel->parameter_count; k++) {
-        *out_folds = *out_folds || dv_cl_is_fold(kernel->parameters[k].kind);
+        *out_folds = *out_folds || divvy_kind_is_fold(kernel->parameters[k].kind);
         if (kernel->parameters[k].kind == DIVVY_KIND_result)
             return host->fail(host, DIVVY_UNSUPPORTED, "%s has a result: it runs on cores only", kernel->name);
     }

@@ -12,12 +12,7 @@ enum { PAGE_BYTES = 4096 };
 
 static bool is_read(divvy_kind kind)
 {
-    return kind == DIVVY_KIND_in || kind == DIVVY_KIND_inout || kind == DIVVY_KIND_halo || dv_cl_is_fold(kind);
-}
-
-static bool is_written(divvy_kind kind)
-{
-    return kind == DIVVY_KIND_out || kind == DIVVY_KIND_inout || dv_cl_is_fold(kind);
+    return kind == DIVVY_KIND_in || kind == DIVVY_KIND_inout || kind == DIVVY_KIND_halo || divvy_kind_is_fold(kind);
 }
 
 void dv_cl_note(struct dv_cl_slot *slot, cl_event event, enum dv_cl_step step, const char *name)
@@ -29,7 +24,7 @@ void dv_cl_note(struct dv_cl_slot *slot, cl_event event, enum dv_cl_step step, c
 static size_t bytes_of(const struct dv_cl_slot *slot, const divvy_partition *partition, unsigned k)
 {
     const divvy_parameter *parameter = &partition->kernel->parameters[k];
-    return dv_cl_is_fold(parameter->kind) ? slot->lanes * parameter->element_bytes : partition->slices[k].bytes;
+    return divvy_kind_is_fold(parameter->kind) ? slot->lanes * parameter->element_bytes : partition->slices[k].bytes;
 }
 
 /* ---- Buffers that grow ---- */
@@ -134,7 +129,7 @@ static divvy_status bring_copy(struct dv_cl_device *device, struct dv_cl_slot *s
     if (!is_read(parameter->kind))
         return DIVVY_OK;
     const void *data = partition->slices[k].data;
-    if (dv_cl_is_fold(parameter->kind)) {
+    if (divvy_kind_is_fold(parameter->kind)) {
         device->host->fold_open(parameter, array->host, slot->lanes);
         data = NULL;
     }
@@ -213,7 +208,7 @@ static bool is_covered(const divvy_partition *partition, unsigned k)
 {
     for (unsigned other = 0; other < k; other++) {
         divvy_kind kind = partition->kernel->parameters[other].kind;
-        bool array = kind != DIVVY_KIND_value && !dv_cl_is_fold(kind);
+        bool array = kind != DIVVY_KIND_value && !divvy_kind_is_fold(kind);
         if (array && overlap(&partition->slices[other], &partition->slices[k]))
             return true;
     }
@@ -228,14 +223,14 @@ static divvy_status bring_in_place(struct dv_cl_device *device, struct dv_cl_slo
     size_t bytes = bytes_of(slot, partition, k);
     void *data = partition->slices[k].data;
     cl_mem_flags flags = CL_MEM_USE_HOST_PTR;
-    if (dv_cl_is_fold(parameter->kind)) {
+    if (divvy_kind_is_fold(parameter->kind)) {
         DV_CL_TRY(grow_lanes(device, array, bytes, parameter->name));
         device->host->fold_open(parameter, array->host, slot->lanes);
         data = array->host;
     } else if (is_covered(partition, k)) {
         flags = CL_MEM_COPY_HOST_PTR;
     }
-    flags |= is_written(parameter->kind) ? CL_MEM_READ_WRITE : CL_MEM_READ_ONLY;
+    flags |= divvy_kind_is_written(parameter->kind) ? CL_MEM_READ_WRITE : CL_MEM_READ_ONLY;
     cl_int code;
     array->device = clCreateBuffer(device->context, flags, bytes, data, &code);
     *out_buffer = array->device;
@@ -285,7 +280,7 @@ divvy_status dv_cl_fetch(struct dv_cl_device *device, struct dv_cl_slot *slot, c
     const divvy_parameter *parameter = &partition->kernel->parameters[k];
     struct dv_cl_array *array = &slot->arrays[k];
     size_t bytes = bytes_of(slot, partition, k);
-    if (!is_written(parameter->kind) || bytes == 0)
+    if (!divvy_kind_is_written(parameter->kind) || bytes == 0)
         return DIVVY_OK;
     if (!device->found->staged)
         return map_and_unmap(device, slot, array->device, bytes, parameter->name);
@@ -302,9 +297,9 @@ void dv_cl_settle(struct dv_cl_device *device, struct dv_cl_slot *slot, const di
     for (unsigned k = 0; k < partition->kernel->parameter_count; k++) {
         const divvy_parameter *parameter = &partition->kernel->parameters[k];
         divvy_slice *slice = &partition->slices[k];
-        if (dv_cl_is_fold(parameter->kind))
+        if (divvy_kind_is_fold(parameter->kind))
             device->host->fold_close(parameter, slot->arrays[k].host, slot->lanes, slice->data);
-        else if (is_written(parameter->kind))
+        else if (divvy_kind_is_written(parameter->kind))
             slice->result = device->found->staged && slice->bytes > 0 ? slot->arrays[k].host : NULL;
     }
 }

@@ -34,6 +34,18 @@ typedef enum divvy_kind {
     DIVVY_KIND_result, /* one result per partition, merged in index order; host kernels only */
 } divvy_kind;
 
+/* Whether a parameter is collected in lanes: one result for the job. */
+static inline bool divvy_kind_is_fold(divvy_kind kind)
+{
+    return kind == DIVVY_KIND_sum || kind == DIVVY_KIND_min || kind == DIVVY_KIND_max;
+}
+
+/* Whether a kernel writes what the caller passed: outputs, folds and results. */
+static inline bool divvy_kind_is_written(divvy_kind kind)
+{
+    return kind == DIVVY_KIND_out || kind == DIVVY_KIND_inout || kind == DIVVY_KIND_result || divvy_kind_is_fold(kind);
+}
+
 /* The element types that folds know. */
 typedef enum divvy_element {
     DIVVY_ELEMENT_OTHER,

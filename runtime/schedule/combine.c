@@ -5,11 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_fold(divvy_kind kind)
-{
-    return kind == DIVVY_KIND_sum || kind == DIVVY_KIND_min || kind == DIVVY_KIND_max;
-}
-
 /* The part of an argument that belongs to the indices [first, first + count). */
 static divvy_slice slice_of(const struct dv_argument *argument, const divvy_parameter *parameter, size_t first,
                             size_t count, size_t total)
@@ -44,7 +39,7 @@ bool dv_task_prepare(struct dv_task *task, struct dv_job *job, const divvy_loade
         const struct dv_argument *argument = &job->arguments[k];
         if (argument->stride) {
             task->slices[k] = slice_of(argument, parameter, task->range.first, task->range.count, job->count);
-        } else if (is_fold(parameter->kind)) {
+        } else if (divvy_kind_is_fold(parameter->kind)) {
             dv_fold_identity(parameter, &task->partials[k]);
             task->slices[k] = (divvy_slice){.data = &task->partials[k], .bytes = sizeof task->partials[k]};
         } else if (parameter->kind == DIVVY_KIND_result) {
@@ -142,7 +137,7 @@ bool dv_task_accept(struct dv_task *task, struct dv_member *member)
                 memcpy(task->slices[k].data, task->slices[k].result, task->slices[k].bytes);
     }
     for (unsigned k = 0; job->has_folds && k < kernel->parameter_count; k++)
-        if (is_fold(kernel->parameters[k].kind))
+        if (divvy_kind_is_fold(kernel->parameters[k].kind))
             dv_fold_join(&kernel->parameters[k], &member->partials[k], &task->partials[k]);
     return !job->has_results || add_result(task);
 }
@@ -153,7 +148,7 @@ void dv_job_combine(struct dv_job *job)
     for (unsigned k = 0; k < kernel->parameter_count; k++) {
         const divvy_parameter *parameter = &kernel->parameters[k];
         void *into = job->arguments[k].data;
-        if (is_fold(parameter->kind)) {
+        if (divvy_kind_is_fold(parameter->kind)) {
             divvy_partial total;
             dv_fold_identity(parameter, &total);
             for (unsigned m = 0; m < job->member_count; m++)

@@ -188,9 +188,6 @@ void dv_job_leave_out(struct dv_job *job, struct dv_member *member, divvy_status
 /* Sets up member `m` for `unit`; the job's mutex or sole ownership is held. */
 void dv_job_seat_member(struct dv_job *job, unsigned m, struct dv_unit *unit, enum dv_standing standing);
 
-/* The largest partition that fits a unit's memory; 0: no limit. */
-size_t dv_job_cap(const struct dv_job *job, const struct dv_unit *unit);
-
 static inline bool dv_job_is_over(struct dv_job *job)
 {
     return atomic_load_explicit(&job->over, memory_order_acquire);
@@ -219,11 +216,20 @@ void dv_job_release(struct dv_job *job);
 /* Frees the memory of a job for good. */
 void dv_job_free(struct dv_job *job);
 
+/* An object for a job: one that was used before, or a new one. NULL: no memory. */
+struct dv_job *dv_job_take(struct dv_crew *crew);
+
+/* NO_MEMORY, with its sentence. */
+divvy_status dv_job_fail_memory(const divvy_kernel *kernel);
+
 /* A job that is over and tells why, for a context that did not open. Never NULL. */
 struct dv_job *dv_job_make_failed(divvy_status status, const char *error);
 
 /* Fills a record of a job that is over or about to be, with `uses`, an array of member_count of the caller's; units[]
  * too, if not NULL. Partitions are left out. */
 void dv_job_record(struct dv_job *job, struct dv_job_record *out_record, struct dv_use *uses, struct dv_unit **units);
+
+/* Hands a job that is about to be over to the profile, with its bound. */
+void dv_job_profile(struct dv_job *job);
 
 #endif

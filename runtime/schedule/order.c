@@ -2,11 +2,6 @@
 
 #include <stdlib.h>
 
-static bool writes(divvy_kind kind)
-{
-    return kind != DIVVY_KIND_value && kind != DIVVY_KIND_in && kind != DIVVY_KIND_all && kind != DIVVY_KIND_halo;
-}
-
 static bool overlap(const struct dv_argument *a, const struct dv_argument *b)
 {
     return (uintptr_t)a->data < (uintptr_t)b->data + b->bytes && (uintptr_t)b->data < (uintptr_t)a->data + a->bytes;
@@ -21,7 +16,7 @@ static bool conflict(const struct dv_job *a, const struct dv_job *b)
             continue;
         for (unsigned k = 0; k < b->kernel->parameter_count; k++) {
             divvy_kind other = b->kernel->parameters[k].kind;
-            if (other != DIVVY_KIND_value && (writes(kind) || writes(other)) &&
+            if (other != DIVVY_KIND_value && (divvy_kind_is_written(kind) || divvy_kind_is_written(other)) &&
                 overlap(&a->arguments[i], &b->arguments[k]))
                 return true;
         }

@@ -191,11 +191,6 @@ static void load_plugin(void)
     CHECK_EQ(backend->probe(&host), DIVVY_OK);
 }
 
-static inline bool is_fold(divvy_kind kind)
-{
-    return kind == DIVVY_KIND_sum || kind == DIVVY_KIND_min || kind == DIVVY_KIND_max;
-}
-
 /* What the runtime makes of arguments for the indices [first, first + count). Folds are left to the caller. */
 static inline void fill_slices(const divvy_kernel *kernel, const void *args, size_t first, size_t count, size_t total,
                                divvy_slice *slices)
@@ -208,7 +203,7 @@ static inline void fill_slices(const divvy_kernel *kernel, const void *args, siz
         char *array = NULL;
         size_t begin = first, end = first + count;
         slices[k] = (divvy_slice){.data = (void *)(uintptr_t)member, .bytes = parameter->element_bytes};
-        if (parameter->kind == DIVVY_KIND_value || is_fold(parameter->kind))
+        if (parameter->kind == DIVVY_KIND_value || divvy_kind_is_fold(parameter->kind))
             continue;
         memcpy(&array, member, sizeof array);
         if (parameter->kind == DIVVY_KIND_all)

@@ -97,13 +97,13 @@ static void compute_reference(struct setting *setting, size_t first, size_t coun
     static _Thread_local uint64_t lanes[DIVVY_PARAMETERS_MAX][DIVVY_LANES];
     fill_slices(kernel, setting->args, first, count, setting->total, slices);
     for (unsigned k = 0; k < kernel->parameter_count; k++)
-        if (is_fold(kernel->parameters[k].kind)) {
+        if (divvy_kind_is_fold(kernel->parameters[k].kind)) {
             slices[k].data = lanes[k];
             host_fold_open(&kernel->parameters[k], lanes[k], DIVVY_LANES);
         }
     kernel->forms[0].body(slices, first, count, setting->total);
     for (unsigned k = 0; k < kernel->parameter_count; k++)
-        if (is_fold(kernel->parameters[k].kind))
+        if (divvy_kind_is_fold(kernel->parameters[k].kind))
             host_fold_close(&kernel->parameters[k], lanes[k], DIVVY_LANES, &setting->partials[k]);
 }
 
@@ -112,7 +112,7 @@ static void partition_open(divvy_partition *partition, divvy_slice *slices, stru
 {
     fill_slices(setting->kernel, setting->args, first, count, setting->total, slices);
     for (unsigned k = 0; k < setting->kernel->parameter_count; k++)
-        if (is_fold(setting->kernel->parameters[k].kind))
+        if (divvy_kind_is_fold(setting->kernel->parameters[k].kind))
             slices[k].data = &setting->partials[k];
     *partition = (divvy_partition){.first = first,
                                    .count = count,

@@ -1,0 +1,262 @@
+/* From a call to a job: what the caller hands over is checked and copied. */
+#include "schedule/job.h"
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "schedule/member.h"
+#include "schedule/order.h"
+#include "schedule/progress.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Every job of the process has a number. */
+static atomic_uint_fast64_t numbers;
+
+
+/* One argument from the copied argument struct. */
+static divvy_status resolve(struct dv_job *job, unsigned k, const divvy_extent *extent)
+{
+    const divvy_parameter *parameter = &job->kernel->parameters[k];
+    struct dv_argument *argument = &job->arguments[k];
+    char *member = job->copied + parameter->offset;
+    *argument = (struct dv_argument){.data = member, .bytes = parameter->element_bytes};
+    if (parameter->kind == DIVVY_KIND_value)
+        return DIVVY_OK;
+    memcpy(&argument->data, member, sizeof argument->data);
+    bool single = parameter->kind >= DIVVY_KIND_sum;
+    if (!argument->data && (single || job->count))
+        return dv_fail(DIVVY_INVALID, "%s: \"%s\" is NULL", job->kernel->name, parameter->name);
+    if (single)
+        return DIVVY_OK;
+    argument->elements = extent->elements;
+    argument->radius = extent->radius;
+    argument->bytes = 0;
+    if (job->count == 0)
+        return DIVVY_OK;
+    if (extent->elements == 0)
+        return dv_fail(DIVVY_INVALID, "%s: the extent of \"%s\" is zero", job->kernel->name, parameter->name);
+    bool whole = parameter->kind == DIVVY_KIND_all;
+    size_t stride, bytes;
+    if (__builtin_mul_overflow(extent->elements, parameter->element_bytes, &stride) ||
+        __builtin_mul_overflow(stride, whole ? 1 : job->count, &bytes) || bytes > PTRDIFF_MAX ||
+        (uintptr_t)argument->data > UINTPTR_MAX - bytes)
+        return dv_fail(DIVVY_INVALID, "%s: \"%s\" would have %zu elements for each of %zu indices: more than memory has",
+                       job->kernel->name, parameter->name, extent->elements, whole ? (size_t)1 : job->count);
+    argument->stride = whole ? 0 : stride;
+    argument->bytes = bytes;
+    return DIVVY_OK;
+}
+
+/* No written array may overlap another argument. */
+static divvy_status check_overlaps(const struct dv_job *job)
+{
+    const divvy_kernel *kernel = job->kernel;
+    for (unsigned a = 0; a < kernel->parameter_count; a++) {
+        for (unsigned b = 0; b < kernel->parameter_count; b++) {
+            const struct dv_argument *x = &job->arguments[a], *y = &job->arguments[b];
+            if (a == b || kernel->parameters[b].kind == DIVVY_KIND_value || !divvy_kind_is_written(kernel->parameters[a].kind))
+                continue;
+            if ((uintptr_t)x->data < (uintptr_t)y->data + y->bytes && (uintptr_t)y->data < (uintptr_t)x->data + x->bytes)
+                return dv_fail(DIVVY_INVALID, "%s: \"%s\", which is written, overlaps \"%s\"", kernel->name,
+                               kernel->parameters[a].name, kernel->parameters[b].name);
+        }
+    }
+    return DIVVY_OK;
+}
+
+static divvy_status resolve_arguments(struct dv_job *job, const void *args, size_t args_size)
+{
+    const divvy_kernel *kernel = job->kernel;
+    if (args_size > job->copied_capacity) {
+        char *grown = realloc(job->copied, args_size);
+        if (!grown)
+            return dv_fail(DIVVY_NO_MEMORY, "%s: no memory for the arguments", kernel->name);
+        job->copied = grown;
+        job->copied_capacity = args_size;
+    }
+    memcpy(job->copied, args, args_size);
+    divvy_extent extents[DIVVY_PARAMETERS_MAX];
+    kernel->extents(job->copied, job->count, extents);
+    job->has_folds = job->has_results = job->writes_in_place = false;
+    for (unsigned k = 0; k < kernel->parameter_count; k++) {
+        divvy_kind kind = kernel->parameters[k].kind;
+        job->has_folds |= divvy_kind_is_fold(kind);
+        job->has_results |= kind == DIVVY_KIND_result;
+        job->writes_in_place |= kind == DIVVY_KIND_inout;
+        DV_TRY(resolve(job, k, &extents[k]));
+    }
+    return check_overlaps(job);
+}
+
+/* What the call asks for beside its arguments; what is not asked for is as opened. */
+static divvy_status resolve_options(struct dv_job *job, const divvy_call_options *with)
+{
+    struct dv_crew *crew = job->crew;
+    const char *name = with->name ? with->name : job->kernel->name;
+    size_t length = strnlen(name, sizeof job->name - 1);
+    memcpy(job->name, name, length);
+    job->name[length] = 0;
+    job->plan.schedule = crew->schedule;
+    if (with->schedule)
+        DV_TRY(dv_schedule_find(with->schedule, &job->plan.schedule));
+    job->partition = with->partition ? with->partition : crew->settings.partition;
+    job->first_partition = with->first_partition;
+    if (job->partition && job->plan.schedule != &dv_guided)
+        job->plan.schedule = &dv_dynamic; /* a fixed size leaves nothing to a schedule but to hand it out */
+    job->plan.partition = job->partition;
+    job->plan.first_partition = job->first_partition;
+    job->deadline_ns = with->timeout_ns ? job->submitted_ns + with->timeout_ns : 0;
+    job->on_progress = with->on_progress;
+    job->progress_arg = with->progress_arg;
+    dv_progress_attach(job);
+    return DIVVY_OK;
+}
+
+static divvy_status check_kernel(const divvy_kernel *kernel, size_t args_size)
+{
+    if (!kernel)
+        return dv_fail(DIVVY_INVALID, "the kernel is NULL");
+    if (kernel->abi != DIVVY_KERNEL_ABI || kernel->size < sizeof(divvy_kernel))
+        return dv_fail(DIVVY_INVALID, "the kernel was built for version %u of divvy/kernel.h, this library has %u: build it anew",
+                       kernel->abi, (unsigned)DIVVY_KERNEL_ABI);
+    if (args_size < kernel->with_offset)
+        return dv_fail(DIVVY_INVALID, "%s: its arguments have %zu bytes, not %zu", kernel->name, args_size, kernel->args_size);
+    return DIVVY_OK;
+}
+
+/* A zeroed or used object becomes a new job; everything but its arguments and members. */
+static void begin(struct dv_job *job, const divvy_kernel *kernel, size_t count, struct dv_job *parent)
+{
+    job->kernel = kernel;
+    job->count = count;
+    job->id = atomic_fetch_add_explicit(&numbers, 1, memory_order_relaxed) + 1;
+    job->parent = parent;
+    job->prepares = false;
+    job->status = DIVVY_OK;
+    job->abandons = false;
+    job->waits_count = 0;
+    job->future_held = true;
+    job->submitted_ns = dv_now_ns();
+    job->end_ns = 0;
+    atomic_store_explicit(&job->references, 1, memory_order_relaxed);
+    atomic_store_explicit(&job->recalls, 1, memory_order_relaxed);
+    atomic_store_explicit(&job->stopped, false, memory_order_relaxed);
+    atomic_store_explicit(&job->over, false, memory_order_relaxed);
+    atomic_store_explicit(&job->telling, false, memory_order_relaxed);
+    atomic_store_explicit(&job->closer, DV_CLOSER_LAST, memory_order_relaxed);
+    atomic_store_explicit(&job->told, 0, memory_order_relaxed);
+    atomic_store_explicit(&job->quiet, false, memory_order_relaxed);
+    atomic_store_explicit(&job->pending, count, memory_order_relaxed);
+    job->keeps_records = job->crew->profile && dv_profile_wants_partitions(job->crew->profile);
+    if (parent)
+        dv_job_keep(parent);
+}
+
+divvy_status dv_job_fail_memory(const divvy_kernel *kernel)
+{
+    return dv_fail(DIVVY_NO_MEMORY, "%s: no memory for the job", kernel->name);
+}
+
+/* The job is over before it began, and tells why. */
+static struct dv_job *fail_at_once(struct dv_job *job, divvy_status status)
+{
+    job->status = status;
+    job->error = strdup(dv_error_text());
+    atomic_store(&job->over, true);
+    return job;
+}
+
+struct dv_job *dv_job_make_failed(divvy_status status, const char *error)
+{
+    static struct dv_job no_memory = {.status = DIVVY_NO_MEMORY, .over = true};
+    struct dv_job *job = aligned_alloc(64, sizeof *job);
+    if (!job)
+        return &no_memory; /* shared, and never freed: see dv_job_release */
+    memset(job, 0, sizeof *job);
+    job->status = status;
+    job->error = strdup(error);
+    atomic_store(&job->references, 1);
+    atomic_store(&job->over, true);
+    return job;
+}
+
+static divvy_status set_up(struct dv_job *job, const void *args, size_t args_size)
+{
+    const divvy_kernel *kernel = job->kernel;
+    if (!args)
+        return dv_fail(DIVVY_INVALID, "%s: the arguments are NULL", kernel->name);
+    divvy_call_options with = {0};
+    size_t given = args_size - kernel->with_offset;
+    memcpy(&with, (const char *)args + kernel->with_offset, given < sizeof with ? given : sizeof with);
+    DV_TRY(resolve_options(job, &with));
+    DV_TRY(resolve_arguments(job, args, args_size));
+    if (job->parent && dv_order_clashes_with_ancestor(job))
+        return dv_fail(DIVVY_INVALID, "%s: submitted inside %s, it touches an array that one of the two writes", kernel->name,
+                       job->parent->kernel->name);
+
+    struct dv_plan *plan = &job->plan;
+    struct dv_last_call call = {kernel, job->count, plan->schedule, plan->partition};
+    bool again = !with.devices && dv_members_repeat(job, &call), laid_out = again;
+    memset(&job->last_call, 0, sizeof job->last_call);
+    if (again) {
+        laid_out = job->models_version == dv_models_version(&job->crew->models);
+        dv_members_seat_again(job);
+    } else {
+        DV_TRY(dv_members_seat(job, with.devices));
+    }
+    plan->count = job->unclaimed = job->count;
+    plan->pace_count = job->member_count;
+    dv_plan_begin(plan);
+    for (unsigned m = 0; again && m < job->member_count; m++)
+        if (atomic_load(&job->members[m].standing) == DV_READY)
+            plan->paces[m].stand = DV_HERE;
+    if (laid_out)
+        dv_split_rewind(&job->split);
+    else if (!dv_members_lay_out(job))
+        return dv_job_fail_memory(kernel);
+    if (!with.devices)
+        job->last_call = call;
+    return DIVVY_OK;
+}
+
+struct dv_job *dv_job_make(struct dv_crew *crew, const divvy_kernel *kernel, size_t count, const void *args,
+                           size_t args_size, struct dv_job *parent)
+{
+    struct dv_job *job = dv_job_take(crew);
+    if (!job)
+        return NULL;
+    if (check_kernel(kernel, args_size) != DIVVY_OK) {
+        job->parent = NULL;
+        job->future_held = true;
+        atomic_store(&job->references, 1);
+        return fail_at_once(job, DIVVY_INVALID);
+    }
+    begin(job, kernel, count, parent);
+    divvy_status status = set_up(job, args, args_size);
+    return status == DIVVY_OK ? job : fail_at_once(job, status);
+}
+
+struct dv_job *dv_job_make_preparing(struct dv_crew *crew, const divvy_kernel *kernel)
+{
+    struct dv_job *job = dv_job_take(crew);
+    if (!job)
+        return NULL;
+    begin(job, kernel, 0, NULL);
+    memset(&job->last_call, 0, sizeof job->last_call);
+    job->prepares = true;
+    job->keeps_records = job->has_folds = job->has_results = false;
+    memset(job->arguments, 0, sizeof job->arguments);
+    divvy_call_options with = {.name = "prepare"};
+    divvy_status status = resolve_options(job, &with);
+    if (status == DIVVY_OK)
+        status = dv_members_seat(job, NULL);
+    if (status != DIVVY_OK)
+        return fail_at_once(job, status);
+    for (unsigned m = 0; m < job->member_count; m++)
+        if (atomic_load(&job->members[m].standing) == DV_WAITING)
+            atomic_store(&job->members[m].standing, DV_WANTED);
+    job->latecomers = false;
+    atomic_store(&job->pending, (size_t)atomic_load(&job->alive));
+    return job;
+}

@@ -1,0 +1,179 @@
+#include "schedule/member.h"
+
+#include "base/status.h"
+#include "machine/fold.h"
+#include "schedule/pool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Members, paces and rates for every unit of the crew, and for those that may join. */
+static bool reserve_members(struct dv_job *job, unsigned capacity)
+{
+    if (capacity <= job->member_capacity)
+        return true;
+    for (unsigned m = 0; m < job->member_capacity; m++)
+        free(job->members[m].records);
+    free(job->members);
+    free(job->plan.paces);
+    free(job->plan.rates);
+    job->members = aligned_alloc(64, capacity * sizeof *job->members);
+    job->plan.paces = calloc(capacity, sizeof *job->plan.paces);
+    job->plan.rates = calloc(capacity, sizeof *job->plan.rates);
+    bool done = job->members && job->plan.paces && job->plan.rates;
+    job->member_capacity = done ? capacity : 0;
+    if (done)
+        memset(job->members, 0, capacity * sizeof *job->members);
+    return done;
+}
+
+static size_t cap_on(const struct dv_job *job, const struct dv_unit *unit)
+{
+    if (!unit->facts.max_slice_bytes && !unit->facts.memory_bytes)
+        return 0;
+    size_t widest = 0, per_item = 0, whole = 0;
+    for (unsigned k = 0; k < job->kernel->parameter_count; k++) {
+        const struct dv_argument *argument = &job->arguments[k];
+        if (argument->stride > widest)
+            widest = argument->stride;
+        per_item += argument->stride;
+        if (job->kernel->parameters[k].kind == DIVVY_KIND_all)
+            whole += argument->bytes;
+    }
+    size_t cap = SIZE_MAX;
+    if (widest && unit->facts.max_slice_bytes)
+        cap = unit->facts.max_slice_bytes / widest;
+    if (per_item && unit->facts.memory_bytes) {
+        /* Three quarters of what is there, shared by the partitions in flight. */
+        uint64_t room = unit->facts.memory_bytes / 4 * 3;
+        size_t fits = room > whole ? (room - whole) / unit->facts.depth / per_item : 0;
+        cap = fits < cap ? fits : cap;
+    }
+    return cap ? cap : 1;
+}
+
+void dv_job_seat_member(struct dv_job *job, unsigned m, struct dv_unit *unit, enum dv_standing standing)
+{
+    struct dv_member *member = &job->members[m];
+    struct dv_partition_record *records = member->records;
+    size_t capacity = member->record_capacity;
+    memset(member, 0, sizeof *member);
+    member->unit = unit;
+    member->records = records;
+    member->record_capacity = capacity;
+    atomic_init(&member->standing, standing);
+    atomic_init(&member->attended, unit->core < 0 || dv_pool_has_worker(unit->core));
+    for (unsigned k = 0; job->has_folds && k < job->kernel->parameter_count; k++)
+        dv_fold_identity(&job->kernel->parameters[k], &member->partials[k]);
+
+    unsigned class = job->crew->class_of[m];
+    struct dv_pace *pace = &job->plan.paces[m];
+    struct dv_rate *rate = &job->plan.rates[class];
+    *pace = (struct dv_pace){.rate = class, .core = unit->core >= 0, .granule = unit->facts.granule,
+                             .cap = cap_on(job, unit), .correction = 1};
+    if (pace->granule == 0)
+        pace->granule = 1;
+    if (class >= job->plan.rate_count) {
+        *rate = dv_models_find(&job->crew->models, job->kernel, unit->device_class, job->count);
+        job->plan.rate_count = class + 1;
+    }
+    pace->learning = rate->ns_per_item <= 0;
+}
+
+/* Which members there are and how each stands. */
+static divvy_status seat_members(struct dv_job *job, const char *devices)
+{
+    struct dv_crew *crew = job->crew;
+    struct dv_filter filter = {0};
+    if (devices)
+        DV_TRY(dv_filter_read(devices, &filter));
+    bool at_once = !job->plan.schedule->adaptive || job->plan.schedule == &dv_guided || crew->core_count == 0;
+    bool host_only = (job->kernel->flags & DIVVY_KERNEL_HOST) != 0;
+    int alive = 0;
+    job->plan.rate_count = 0;
+    job->latecomers = !host_only && atomic_load(&crew->unprobed) > 0;
+    for (unsigned m = 0; m < job->member_count; m++) {
+        struct dv_unit *unit = crew->units[m];
+        const struct dv_filter_item *item =
+            dv_filter_match(&filter, unit->found->plugin->name, unit->found->index, unit->facts.name);
+        bool out = !item || dv_unit_is_retired(unit) || (host_only && unit->core < 0);
+        enum dv_standing standing = out ? DV_OUT : unit->core >= 0 || at_once || dv_unit_has(unit, job->kernel) ? DV_WANTED
+                                                                                                  : DV_WAITING;
+        dv_job_seat_member(job, m, unit, standing);
+        alive += !out;
+        job->latecomers = job->latecomers || standing == DV_WAITING;
+    }
+    dv_filter_free(&filter);
+    atomic_store(&job->alive, alive);
+    if (alive == 0)
+        return dv_fail(DIVVY_NO_DEVICE, "%s: no device is left to run it%s%s%s", job->kernel->name,
+                       devices ? ": none passes the filter \"" : "", devices ? devices : "", devices ? "\"" : "");
+    if (devices && job->latecomers) { /* without a core among them there is nothing to wait beside */
+        bool cores = false;
+        for (unsigned m = 0; m < crew->core_count; m++)
+            cores = cores || atomic_load(&job->members[m].standing) != DV_OUT;
+        for (unsigned m = 0; !cores && m < job->member_count; m++)
+            if (atomic_load(&job->members[m].standing) == DV_WAITING)
+                atomic_store(&job->members[m].standing, DV_WANTED);
+    }
+    return DIVVY_OK;
+}
+bool dv_members_lay_out(struct dv_job *job)
+{
+    struct dv_plan *plan = &job->plan;
+    size_t few[64], *sizes = job->member_count <= 64 ? few : malloc(job->member_count * sizeof *sizes);
+    if (!sizes)
+        return false;
+    plan->schedule->lay_out(plan, sizes);
+    bool done = dv_split_lay_out(&job->split, job->count, job->member_count, sizes);
+    if (sizes != few)
+        free(sizes);
+    return done;
+}
+
+/* Members and rates for this job, from nothing. */
+divvy_status dv_members_seat(struct dv_job *job, const char *devices)
+{
+    struct dv_crew *crew = job->crew;
+    unsigned joining = atomic_load(&crew->unprobed) ? DV_JOIN_MAX : 0;
+    job->member_count = atomic_load(&crew->unit_count);
+    job->models_version = dv_models_version(&crew->models);
+    if (!reserve_members(job, job->member_count + joining))
+        return dv_job_fail_memory(job->kernel);
+    return seat_members(job, devices);
+}
+
+/* Whether the object's last job was the same call on the same devices, so that its members may stay: what most
+ * calls in a loop are. */
+bool dv_members_repeat(const struct dv_job *job, const struct dv_last_call *call)
+{
+    return memcmp(&job->last_call, call, sizeof *call) == 0 && job->member_count == atomic_load(&job->crew->unit_count) &&
+           (unsigned)atomic_load(&job->alive) == job->member_count;
+}
+
+/* The members of a call that repeats: what they have counted is forgotten, and what others have learned is heard. */
+void dv_members_seat_again(struct dv_job *job)
+{
+    unsigned version = dv_models_version(&job->crew->models);
+    bool news = version != job->models_version;
+    job->models_version = version;
+    for (unsigned m = 0; m < job->member_count; m++) {
+        struct dv_member *member = &job->members[m];
+        member->partitions = member->items = member->busy_ns = member->min_ns = member->max_ns = member->build_ns = 0;
+        atomic_store_explicit(&member->split_ns, 0, memory_order_relaxed);
+        atomic_store_explicit(&member->combine_ns, 0, memory_order_relaxed);
+        member->started = false;
+        member->record_count = 0;
+        member->ready_ns = atomic_load(&member->standing) == DV_READY ? job->submitted_ns : 0;
+        atomic_store_explicit(&member->idle_at, 0, memory_order_relaxed);
+        atomic_store_explicit(&member->attended, member->unit->core < 0 || dv_pool_has_worker(member->unit->core),
+                              memory_order_relaxed);
+        for (unsigned k = 0; job->has_folds && k < job->kernel->parameter_count; k++)
+            dv_fold_identity(&job->kernel->parameters[k], &member->partials[k]);
+        unsigned rate = job->plan.paces[m].rate;
+        if (news && (m == 0 || job->plan.paces[m - 1].rate != rate))
+            job->plan.rates[rate] =
+                dv_models_find(&job->crew->models, job->kernel, member->unit->device_class, job->count);
+        job->plan.paces[m].cap = cap_on(job, member->unit);
+    }
+}

@@ -1,0 +1,77 @@
+/* What a job tells of itself when it is over. */
+#include "schedule/job.h"
+
+#include <stdlib.h>
+
+static int by_start(const void *a, const void *b)
+{
+    const struct dv_partition_record *x = a, *y = b;
+    return x->start_ns < y->start_ns ? -1 : x->start_ns > y->start_ns;
+}
+
+void dv_job_record(struct dv_job *job, struct dv_job_record *out_record, struct dv_use *uses, struct dv_unit **units)
+{
+    const struct dv_plan *plan = &job->plan;
+    *out_record = (struct dv_job_record){
+        .id = job->id, .name = job->name, .kernel = job->kernel->name, .schedule = plan->schedule->name,
+        .count = job->count, .start_ns = job->submitted_ns, .end_ns = job->end_ns, .status = job->status,
+        .error = job->error ? job->error : "", .uses = uses,
+    };
+    for (unsigned m = 0; m < job->member_count; m++) {
+        struct dv_member *member = &job->members[m];
+        const struct dv_pace *pace = &plan->paces[m];
+        bool retired = dv_unit_is_retired(member->unit);
+        member->use = -1;
+        if (atomic_load(&member->standing) == DV_OUT && member->partitions == 0 && !retired)
+            continue; /* filtered: not of this job */
+        if (units)
+            units[out_record->use_count] = member->unit;
+        member->use = (int)out_record->use_count;
+        uses[out_record->use_count++] = (struct dv_use){
+            .device = job->crew->profile_index[m], .device_class = job->crew->class_of[m],
+            .partitions = member->partitions, .items = member->items, .busy_ns = member->busy_ns,
+            .min_ns = member->min_ns, .max_ns = member->max_ns, .fixed_ns = (uint64_t)pace->fixed_ns,
+            .ready_ns = member->ready_ns, .build_ns = member->build_ns,
+            .ns_per_item = plan->rates[pace->rate].ns_per_item * pace->correction,
+            .parked = pace->stand == DV_PARKED, .retired = retired,
+        };
+        out_record->split_ns += atomic_load_explicit(&member->split_ns, memory_order_relaxed);
+        out_record->combine_ns += atomic_load_explicit(&member->combine_ns, memory_order_relaxed);
+    }
+}
+
+/* The partitions of every member, in the order of their start; malloc'ed. */
+static bool add_partitions(struct dv_job *job, struct dv_job_record *record)
+{
+    size_t count = 0;
+    for (unsigned m = 0; m < job->member_count; m++)
+        count += job->members[m].record_count;
+    struct dv_partition_record *next = record->partitions = calloc(count + 1, sizeof *next);
+    if (!next)
+        return false;
+    for (unsigned m = 0; m < job->member_count; m++) {
+        const struct dv_member *member = &job->members[m];
+        for (size_t r = 0; r < member->record_count && member->use >= 0; r++) {
+            *next = member->records[r];
+            next++->device = (unsigned)member->use;
+        }
+    }
+    record->partition_count = (size_t)(next - record->partitions);
+    qsort(record->partitions, record->partition_count, sizeof *record->partitions, by_start);
+    return true;
+}
+
+void dv_job_profile(struct dv_job *job)
+{
+    struct dv_job_record record;
+    struct dv_use *uses = calloc(job->member_count + 1, sizeof *uses);
+    if (!uses)
+        return;
+    dv_job_record(job, &record, uses, NULL);
+    if (!job->keeps_records || add_partitions(job, &record)) {
+        dv_bound(&record);
+        dv_profile_add_job(job->crew->profile, &record);
+    }
+    free(record.partitions);
+    free(uses);
+}
