@@ -82,9 +82,10 @@ static struct dv_range range_of(const struct dv_split *split, const struct dv_ho
     return (struct dv_range){.first = home->first + offset, .count = count, .attempt = 1};
 }
 
+/* Rounded down, since devices have limits; at least one. */
 static uint64_t grains_for(const struct dv_split *split, size_t wanted, uint64_t left)
 {
-    uint64_t grains = wanted / split->grain + (wanted % split->grain != 0);
+    uint64_t grains = wanted < split->grain ? 1 : wanted / split->grain;
     return grains < left ? grains : left;
 }
 

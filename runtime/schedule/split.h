@@ -46,7 +46,8 @@ void dv_split_rewind(struct dv_split *split);
 void dv_split_init(struct dv_split *split);
 void dv_split_fini(struct dv_split *split);
 
-/* Takes at most `wanted` (at least 1) indices: of those returned; else from one home. False: there is none. */
+/* Takes at most `wanted` (at least 1) indices, or one grain: of those returned; else from one home. False: there is
+ * none. */
 bool dv_split_take_returned(struct dv_split *split, size_t wanted, struct dv_range *out_range);
 bool dv_split_take_front(struct dv_split *split, unsigned home, size_t wanted, struct dv_range *out_range);
 bool dv_split_take_back(struct dv_split *split, unsigned home, size_t wanted, struct dv_range *out_range);
