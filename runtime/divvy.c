@@ -190,6 +190,8 @@ divvy_status divvy_wait(divvy_future *future)
     if (dv_here()->telling)
         return dv_fail(DIVVY_INVALID, "divvy_wait inside a callback: it may submit, not wait");
     struct dv_job *job = (struct dv_job *)future;
+    if (job->crew)
+        DV_TRY(check_usable((divvy *)((char *)job->crew - offsetof(divvy, crew))));
     dv_future_wait(job);
     if (job->crew)
         dv_last_remember(job->context, job);
@@ -212,7 +214,7 @@ divvy_status divvy_prepare_kernel(divvy *dv, const divvy_kernel *kernel)
 void divvy_fail(divvy_status status, const char *text)
 {
     struct dv_here *here = dv_here();
-    if (!here->job || here->failed)
+    if (!here->job || here->telling || here->failed)
         return;
     here->failed = true;
     here->failure = status == DIVVY_OK ? DIVVY_KERNEL_FAILED : status;

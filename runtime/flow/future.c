@@ -8,12 +8,15 @@
 
 /* The seat from which this thread may work for a crew: its own if it runs a kernel, else the crew's first if that is
  * free. -1: none. */
-static int sit_down(const struct dv_crew *crew, bool *out_taken)
+static int sit_down(struct dv_crew *crew, bool *out_taken)
 {
     const struct dv_here *here = dv_here();
     *out_taken = false;
-    if (here->unit)
+    if (here->unit) {
+        if (crew->core_count && crew->member_of_core[here->unit->core] < 0)
+            dv_pool_hire_first(crew); /* a kernel of another context cannot help */
         return here->unit->core;
+    }
     if (crew->core_count == 0 || !dv_seat_take((int)crew->cores[0]))
         return -1;
     *out_taken = true;

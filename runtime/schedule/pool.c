@@ -53,6 +53,16 @@ void dv_seat_leave(int core)
     atomic_store(&seat->taken, false);
     if (atomic_load(&seat->has_worker))
         dv_bell_ring(&dv_pool.work);
+    if (atomic_load(&dv_pool.seatless))
+        dv_bell_ring(&dv_pool.over);
+}
+
+/* The seat of those who wait for this crew, if it is free by now. Whoever counts among the seatless before and looks
+ * at the bell of those who wait hears of the leaving that comes too late for this. */
+static int take_late_seat(const struct dv_crew *crew)
+{
+    int first = (int)crew->cores[0];
+    return atomic_exchange(&dv_pool.seats[first].taken, true) ? -1 : first;
 }
 
 /* ---- Finding work ---- */
@@ -468,8 +478,13 @@ void dv_pool_forget(struct dv_unit *unit, const char *error)
 void dv_pool_wait(struct dv_job *job, int core)
 {
     bool patient = true; /* look for others' work only after a while */
+    const bool seatless = core < 0 && job->crew->core_count > 0;
+    if (seatless)
+        atomic_fetch_add(&dv_pool.seatless, 1);
     while (!dv_job_is_over(job)) {
         unsigned seen = dv_bell_epoch(&dv_pool.over);
+        if (seatless && core < 0)
+            core = take_late_seat(job->crew);
         uint64_t begin = dv_now_ns(), now = begin;
         if (core >= 0 && !patient) {
             struct dv_member *member;
@@ -490,13 +505,18 @@ void dv_pool_wait(struct dv_job *job, int core)
         }
         if (dv_job_stop_closing(job)) {
             dv_job_finish(job, 0);
-            return;
+            break;
         }
         if (!dv_job_is_over(job) && !patient && dv_bell_epoch(&dv_pool.over) == seen)
             dv_bell_sleep(&dv_pool.over, seen, atomic_load(&job->stopped) ? 0 : job->deadline_ns);
         if (job->deadline_ns && !atomic_load(&job->stopped) && dv_now_ns() >= job->deadline_ns)
             dv_job_stop(job, true, DIVVY_TIMED_OUT, "the job's time was over");
         patient = false;
+    }
+    if (seatless) {
+        atomic_fetch_sub(&dv_pool.seatless, 1);
+        if (core >= 0)
+            dv_seat_leave(core);
     }
 }
 

@@ -35,6 +35,7 @@ struct dv_pool {
     struct dv_bell over;              /* a job is over, or there may be something to do for those who wait */
     unsigned seat_count;
     struct dv_seat *seats; /* one for each core of the topology, made by the first crew, never moved */
+    atomic_uint seatless;  /* threads that wait and found the seat taken */
     unsigned unit_count, driver_count; /* under mutex, as the arrays */
     struct dv_unit *units[DV_CREW_MAX];
     struct dv_driver *drivers[DV_CREW_MAX];
@@ -83,7 +84,8 @@ void dv_seat_leave(int core);
 /* The member of a job that belongs to a core; NULL if the job does not use that core. */
 struct dv_member *dv_job_member_on(struct dv_job *job, int core);
 
-/* Works on what `job` needs from the seat that this thread holds (core -1: none), until it is over. */
+/* Works on what `job` needs from the seat that this thread holds, until it is over. core -1: none, and it takes its
+ * crew's first as soon as that is free. */
 void dv_pool_wait(struct dv_job *job, int core);
 
 /* fork: what the child must forget. */

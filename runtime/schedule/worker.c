@@ -133,10 +133,11 @@ static bool make_ready(struct dv_job *job, struct dv_member *member)
 
 /* ---- Claiming ---- */
 
-/* Under a schedule that gives every device its one part, a home is only taken from those who will not come. */
+/* Under a schedule that gives every device its one part, a home is only taken from those who will not come. A kernel
+ * that waits does all of the job if it must: those who should come may be kernels that wait as well. */
 static bool may_steal(struct dv_job *job, unsigned home)
 {
-    return job->plan.schedule != &dv_static || !atomic_load(&job->members[home].attended);
+    return job->plan.schedule != &dv_static || !atomic_load(&job->members[home].attended) || dv_here()->nested;
 }
 
 static bool is_core(const struct dv_job *job, unsigned m)
@@ -547,7 +548,7 @@ static void work_device(struct dv_job *job, struct dv_member *member)
 void dv_work(struct dv_job *job, struct dv_member *member)
 {
     struct dv_here *here = dv_here(), before = *here;
-    *here = (struct dv_here){.unit = member->unit, .job = job};
+    *here = (struct dv_here){.unit = member->unit, .job = job, .nested = before.job != NULL};
     bool ready = make_ready(job, member);
     if (ready && job->prepares) {
         dv_job_account(job, 1, 0);

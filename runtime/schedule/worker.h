@@ -8,6 +8,7 @@
 struct dv_here {
     struct dv_unit *unit;
     struct dv_job *job;
+    bool nested; /* that kernel runs because another one, further down on this stack, waits */
     bool telling;
     bool failed; /* divvy_fail was called by the kernel that runs */
     divvy_status failure;
