@@ -50,9 +50,7 @@ size_t dv_plan_round(const struct dv_plan *plan, unsigned d, size_t count, size_
     count -= count % granule;
     if (count < granule)
         count = granule;
-    if (pace->cap && count > pace->cap)
-        count = pace->cap;
-    else if (count > remaining || remaining - count < granule)
+    if (count > remaining || remaining - count < granule)
         count = remaining;
     return pace->cap && count > pace->cap ? pace->cap : count;
 }

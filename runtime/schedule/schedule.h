@@ -54,8 +54,8 @@ struct dv_plan {
     struct dv_rate *rates;
 };
 
-/* An answer: `count` indices, a multiple of the granule where possible, never more than remain; 0: nothing for this
- * device as things stand. `requested`: what the formula said, before rounding and caps. */
+/* An answer: `count` indices, a multiple of the granule where possible, of an adaptive schedule never more than remain;
+ * 0: nothing for this device as things stand. `requested`: what the formula said, before rounding and caps. */
 struct dv_ask {
     size_t count, requested;
     enum dv_reason reason;

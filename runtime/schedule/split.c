@@ -69,7 +69,8 @@ void dv_split_rewind(struct dv_split *split)
     atomic_store_explicit(&split->returned_count, 0, memory_order_relaxed);
     for (unsigned h = 0; h < split->home_count; h++) {
         struct dv_home *home = &split->homes[h];
-        atomic_store_explicit(&home->span, pack(0, (home->count + split->grain - 1) / split->grain), memory_order_relaxed);
+        uint64_t grains = (home->count + split->grain - 1) / split->grain;
+        atomic_store_explicit(&home->span, pack(0, grains), memory_order_relaxed);
     }
 }
 
