@@ -14,9 +14,10 @@
 #define USUAL CORE, CORE, GPU(300e3, 125)
 
 /* Two cores and a GPU eight times as fast, with something added to the description of each. */
-#define CHANGED(...)                                                  \
-    {.core = true, .fixed_ns = 2e3, .ns_per_item = 1e3, __VA_ARGS__}, \
-        {.core = true, .fixed_ns = 2e3, .ns_per_item = 1e3, __VA_ARGS__}, {.fixed_ns = 300e3, .ns_per_item = 125, __VA_ARGS__}
+#define CHANGED(...)                                                      \
+    {.core = true, .fixed_ns = 2e3, .ns_per_item = 1e3, __VA_ARGS__},     \
+        {.core = true, .fixed_ns = 2e3, .ns_per_item = 1e3, __VA_ARGS__}, \
+        {.fixed_ns = 300e3, .ns_per_item = 125, __VA_ARGS__}
 
 const struct world tuning_worlds[] = {
     WORLD("regular", COST_FLAT, 131072, 3, USUAL),
@@ -77,7 +78,7 @@ struct world world_random(uint64_t *random)
 /* The integral over [0, x] of the cost at x, not normalised. */
 static double cost_until(enum world_cost cost, double x)
 {
-    static const double blocks[] = {0, 1, 4, 1, 0.2, 0.2, 2, 1, 3, 0.5, 0.5, 2, 0.1, 1, 5, 1}; /* one heavy, one light */
+    static const double blocks[] = {0, 1, 4, 1, 0.2, 0.2, 2, 1, 3, 0.5, 0.5, 2, 0.1, 1, 5, 1};
     const double pi = 3.14159265358979323846, width = 0.18;
     switch (cost) {
     case COST_BUMP:

@@ -1,0 +1,426 @@
+/* Schedules through their hook: what every one keeps to whatever the plan, and what each is known for. */
+#include "schedule/schedule.h"
+
+#include "check.h"
+
+#include <math.h>
+
+enum { DEVICES_MAX = 16 };
+
+static const struct dv_schedule *const schedules[] = {&dv_guarded, &dv_static, &dv_dynamic, &dv_guided};
+enum { SCHEDULES = sizeof schedules / sizeof *schedules };
+
+/* Linked with --wrap=malloc and so on: counts what the schedules allocate. */
+static size_t allocations;
+void *__real_malloc(size_t bytes);
+void *__real_calloc(size_t count, size_t bytes);
+void *__real_realloc(void *old, size_t bytes);
+void *__wrap_malloc(size_t bytes);
+void *__wrap_calloc(size_t count, size_t bytes);
+void *__wrap_realloc(void *old, size_t bytes);
+void *__wrap_malloc(size_t bytes)
+{
+    allocations++;
+    return __real_malloc(bytes);
+}
+void *__wrap_calloc(size_t count, size_t bytes)
+{
+    allocations++;
+    return __real_calloc(count, bytes);
+}
+void *__wrap_realloc(void *old, size_t bytes)
+{
+    allocations++;
+    return __real_realloc(old, bytes);
+}
+
+/* A plan, what its devices are really like, and what they do. */
+struct game {
+    struct dv_plan plan;
+    struct dv_pace paces[DEVICES_MAX];
+    struct dv_rate rates[DEVICES_MAX];
+    double true_ns[DEVICES_MAX];
+    size_t working[DEVICES_MAX]; /* indices; 0: idle */
+    double since[DEVICES_MAX], until[DEVICES_MAX];
+    bool came[DEVICES_MAX], refused[DEVICES_MAX];
+    size_t remaining;
+    double now;
+    uint64_t random;
+};
+
+static size_t draw_count(uint64_t *random, double most)
+{
+    return (size_t)exp(check_uniform(random, 0, log(most)));
+}
+
+static void draw(struct game *game, const struct dv_schedule *schedule, uint64_t *random)
+{
+    static const size_t granules[] = {1, 1, 8, 64, 100, 256};
+    *game = (struct game){.random = check_random(random)};
+    random = &game->random;
+    unsigned devices = 1 + (unsigned)(check_random(random) % DEVICES_MAX);
+    unsigned cores = (unsigned)(check_random(random) % (devices + 1));
+    game->plan = (struct dv_plan){.schedule = schedule, .count = draw_count(random, 1e6), .pace_count = devices,
+                                  .paces = game->paces, .rate_count = devices, .rates = game->rates,
+                                  .latecomers = check_random(random) % 2};
+    if (schedule != &dv_guarded && check_random(random) % 2)
+        game->plan.partition = draw_count(random, 1e5);
+    for (unsigned d = 0; d < devices; d++) {
+        struct dv_pace *pace = &game->paces[d];
+        *pace = (struct dv_pace){.core = d < cores, .rate = d < cores ? 0 : d,
+                                 .granule = granules[check_random(random) % 6],
+                                 .fixed_ns = check_random(random) % 4 ? (double)draw_count(random, 1e8) : 0,
+                                 .upload_ns = check_random(random) % 4 ? 0 : (double)draw_count(random, 1e7),
+                                 .cap = check_random(random) % 4 ? 0 : draw_count(random, 1e6)};
+        if (pace->cap > pace->granule) /* as a job does */
+            pace->cap -= pace->cap % pace->granule;
+        game->true_ns[d] = exp(check_uniform(random, -3, 12));
+        if (check_random(random) % 2) {
+            double wrong = exp(check_uniform(random, -2, 2));
+            game->rates[pace->rate] = (struct dv_rate){game->true_ns[d] * wrong, check_uniform(random, 0, 1), 1};
+        }
+    }
+    dv_plan_begin(&game->plan);
+    game->remaining = game->plan.count;
+}
+
+static bool fits_granule(const struct game *game, unsigned d, size_t count)
+{
+    const struct dv_pace *pace = &game->paces[d];
+    return count % pace->granule == 0 || count == game->remaining || count == pace->cap;
+}
+
+/* Asks for one device and checks the answer; what it is given comes off what remains. */
+static void ask(struct game *game, unsigned d)
+{
+    const struct dv_schedule *schedule = game->plan.schedule;
+    bool was_parked = game->paces[d].stand == DV_PARKED;
+    struct dv_ask answer = schedule->next(&game->plan, d, (uint64_t)game->now, game->remaining);
+    CHECK(!was_parked || answer.count == 0);
+    if (game->paces[d].cap)
+        CHECK(answer.count <= game->paces[d].cap);
+    if (schedule->adaptive) {
+        CHECK(answer.count <= game->remaining);
+        CHECK(fits_granule(game, d, answer.count));
+    }
+    if (answer.count > game->remaining)
+        answer.count = game->remaining;
+    game->refused[d] = answer.count == 0;
+    if (answer.count == 0)
+        return;
+    game->remaining -= answer.count;
+    game->working[d] = answer.count;
+    game->since[d] = game->now;
+    game->until[d] = game->now + game->paces[d].fixed_ns +
+                     (double)answer.count * game->true_ns[d] * exp(check_uniform(&game->random, -0.5, 0.5));
+}
+
+static unsigned first_to_end(const struct game *game)
+{
+    unsigned first = game->plan.pace_count;
+    for (unsigned d = 0; d < game->plan.pace_count; d++)
+        if (game->working[d] && (first == game->plan.pace_count || game->until[d] < game->until[first]))
+            first = d;
+    return first;
+}
+
+/* Every idle device that has come and was not refused asks; sometimes another comes. Returns whether anybody works. */
+static bool ask_all(struct game *game)
+{
+    bool works = false;
+    for (unsigned d = 0; d < game->plan.pace_count; d++) {
+        if (!game->came[d] && (d == 0 || check_random(&game->random) % 4 == 0)) {
+            game->came[d] = true;
+            game->paces[d].stand = DV_HERE;
+        }
+        if (game->came[d] && !game->refused[d] && !game->working[d] && game->remaining > 0)
+            ask(game, d);
+        works = works || game->working[d];
+    }
+    return works;
+}
+
+static void finish_first(struct game *game)
+{
+    unsigned d = first_to_end(game);
+    size_t count = game->working[d];
+    game->now = game->until[d];
+    game->working[d] = 0;
+    const struct dv_schedule *schedule = game->plan.schedule;
+    if (schedule->done &&
+        schedule->done(&game->plan, d, (uint64_t)game->now, count, (uint64_t)(game->now - game->since[d])))
+        memset(game->refused, 0, sizeof game->refused);
+}
+
+static void play(const struct dv_schedule *schedule, uint64_t *random)
+{
+    struct game game;
+    size_t sizes[DEVICES_MAX], laid_out = 0, partitions = 0;
+    draw(&game, schedule, random);
+
+    /* The homes hold every index. */
+    schedule->lay_out(&game.plan, sizes);
+    for (unsigned d = 0; d < game.plan.pace_count; d++)
+        laid_out += sizes[d];
+    CHECK_EQ(laid_out, game.plan.count);
+
+    /* As long as anything remains, somebody works: nobody is refused for ever because of the others. */
+    while (game.remaining > 0 || first_to_end(&game) < game.plan.pace_count) {
+        if (!CHECK(ask_all(&game)))
+            return;
+        finish_first(&game);
+        if (!CHECK(partitions++ <= 2 * game.plan.count + DEVICES_MAX))
+            return;
+    }
+    for (unsigned r = 0; r < game.plan.rate_count; r++)
+        CHECK(isfinite(game.rates[r].ns_per_item) && isfinite(game.rates[r].uncertainty));
+}
+
+static void test_every_plan(uint64_t *random)
+{
+    size_t before = allocations;
+    for (unsigned round = 0; round < 200; round++)
+        for (unsigned s = 0; s < SCHEDULES; s++)
+            play(schedules[s], random);
+
+    /* Schedules allocate nothing. */
+    CHECK_EQ(allocations - before, 0);
+}
+
+/* ---- One by one ---- */
+
+/* Two cores, and a device that is eight times as fast but has a launch cost. */
+static void usual(const struct dv_schedule *schedule, struct game *game)
+{
+    const struct dv_pace core = {.core = true, .granule = 1, .fixed_ns = 1000};
+    const struct dv_pace other = {.rate = 1, .granule = 64, .fixed_ns = 100000};
+    *game = (struct game){.paces = {core, core, other}, .remaining = 100000};
+    game->plan = (struct dv_plan){.schedule = schedule, .count = 100000, .pace_count = 3, .paces = game->paces,
+                                  .rate_count = 2, .rates = game->rates};
+    dv_plan_begin(&game->plan);
+    for (unsigned d = 0; d < 3; d++)
+        game->paces[d].stand = DV_HERE;
+}
+
+static void know(struct game *game, double core_ns, double other_ns, double uncertainty)
+{
+    game->rates[0] = (struct dv_rate){core_ns, uncertainty, 10};
+    game->rates[1] = (struct dv_rate){other_ns, uncertainty, 10};
+    for (unsigned d = 0; d < game->plan.pace_count; d++)
+        game->paces[d].learning = false;
+}
+
+static void test_names(void)
+{
+    /* Schedules are found by name; a wrong one is told what there is. */
+    const struct dv_schedule *found;
+    for (unsigned s = 0; s < SCHEDULES; s++)
+        CHECK(dv_schedule_find(schedules[s]->name, &found) == DIVVY_OK && found == schedules[s]);
+    CHECK_EQ(dv_schedule_find("fair", &found), DIVVY_INVALID);
+    CHECK_HAS(divvy_error(), "guarded, static, dynamic, guided");
+}
+
+static void test_rounding(void)
+{
+    struct game game;
+    usual(&dv_guided, &game);
+    struct dv_plan *plan = &game.plan;
+    struct dv_pace *pace = &game.paces[2];
+
+    /* Down to granules, at least one, and a rest smaller than one goes along. */
+    CHECK_EQ(dv_plan_round(plan, 2, 1000, 5000), 960);
+    CHECK_EQ(dv_plan_round(plan, 2, 1, 5000), 64);
+    CHECK_EQ(dv_plan_round(plan, 2, 1000, 1023), 1023);
+    CHECK_EQ(dv_plan_round(plan, 2, 1000, 1024), 960);
+    CHECK_EQ(dv_plan_round(plan, 2, 10, 7), 7);
+
+    /* Memory comes first. */
+    pace->cap = 640;
+    CHECK_EQ(dv_plan_round(plan, 2, 1000, 5000), 640);
+    CHECK_EQ(dv_plan_round(plan, 2, 640, 650), 640);
+    pace->cap = 10;
+    CHECK_EQ(dv_plan_round(plan, 2, 1000, 5000), 10);
+}
+
+static void test_static(void)
+{
+    struct game game;
+    size_t sizes[3];
+    usual(&dv_static, &game);
+
+    /* Equal parts as long as anybody is unknown, then by speed; granules are kept. */
+    dv_static.lay_out(&game.plan, sizes);
+    CHECK(sizes[0] == 33333 && sizes[1] == 33333 && sizes[2] == 33334);
+    know(&game, 100, 12.5, 0.1);
+    dv_static.lay_out(&game.plan, sizes);
+    CHECK(sizes[0] == 10000 && sizes[1] == 10000 && sizes[2] == 80000);
+}
+
+static void test_dynamic_and_guided(void)
+{
+    struct game game;
+
+    /* dynamic: a 64th, up to whole granules, or what was asked for. */
+    usual(&dv_dynamic, &game);
+    CHECK_EQ(dv_dynamic.next(&game.plan, 0, 0, 100000).count, 1563);
+    CHECK_EQ(dv_dynamic.next(&game.plan, 2, 0, 100000).count, 1600);
+    game.plan.partition = 1000;
+    CHECK_EQ(dv_dynamic.next(&game.plan, 2, 0, 100000).count, 1000);
+
+    /* guided: half of an equal part of what remains, at least what was asked for. */
+    usual(&dv_guided, &game);
+    CHECK_EQ(dv_guided.next(&game.plan, 0, 0, 60000).count, 10000);
+    CHECK_EQ(dv_guided.next(&game.plan, 0, 0, 600).count, 100);
+    game.plan.partition = 400;
+    CHECK_EQ(dv_guided.next(&game.plan, 0, 0, 600).count, 400);
+}
+
+static void test_guarded_shares(void)
+{
+    struct game game;
+
+    /* The better everybody is known, the more is given at once, though never more than the share. */
+    size_t before = 0;
+    double share = 100000 * 8 / 10.0;
+    for (double u = 0.8; u > 0.01; u /= 2) {
+        usual(&dv_guarded, &game);
+        know(&game, 1000, 125, u);
+        for (unsigned d = 0; d < 3; d++)
+            game.paces[d].samples = 1; /* proven */
+        size_t count = dv_guarded.next(&game.plan, 2, 0, 100000).count;
+        CHECK(count >= before && (double)count <= share);
+        before = count;
+    }
+    CHECK((double)before > 0.8 * share);
+
+    /* What was given counts: the next share is what is left of it. */
+    size_t rest = dv_guarded.next(&game.plan, 2, 0, 100000 - before).count;
+    CHECK(rest < before);
+
+    /* One that nobody has seen in this job makes all others careful. */
+    game.paces[1].samples = 0;
+    struct dv_ask careful = dv_guarded.next(&game.plan, 0, 0, 100000 - before - rest);
+    game.paces[1].samples = 1;
+    game.paces[0].free_at_ns = 0;
+    struct dv_ask sure = dv_guarded.next(&game.plan, 0, 0, 100000 - before - rest);
+    CHECK(careful.requested < sure.requested);
+}
+
+static void test_guarded_parks(void)
+{
+    struct game game;
+
+    /* A device whose launch alone takes longer than the cores need is parked, and stays so until something changes. */
+    usual(&dv_guarded, &game);
+    know(&game, 1000, 125, 0.1);
+    game.paces[2].fixed_ns = 60e6;
+    CHECK_EQ(dv_guarded.next(&game.plan, 2, 0, 100000).count, 0);
+    CHECK_EQ(game.paces[2].stand, DV_PARKED);
+    game.paces[2].fixed_ns = 1e3;
+    CHECK_EQ(dv_guarded.next(&game.plan, 2, 0, 100000).count, 0);
+    dv_plan_unpark(&game.plan);
+    CHECK(dv_guarded.next(&game.plan, 2, 0, 100000).count > 0);
+
+    /* Unknown and dear, it waits for a core to be known, is told to ask again, and is parked without a launch. */
+    usual(&dv_guarded, &game);
+    game.paces[2].fixed_ns = 150e6;
+    size_t first = dv_guarded.next(&game.plan, 0, 0, 100000).count;
+    CHECK_EQ(dv_guarded.next(&game.plan, 2, 0, 100000 - first).count, 0);
+    CHECK_EQ(game.paces[2].stand, DV_HERE);
+    CHECK(dv_guarded.done(&game.plan, 0, 64000, first, 64000));
+    CHECK_EQ(dv_guarded.next(&game.plan, 2, 64000, 100000 - first).count, 0);
+    CHECK_EQ(game.paces[2].stand, DV_PARKED);
+
+    /* Alone it is used whatever it costs. */
+    usual(&dv_guarded, &game);
+    game.paces[0].stand = game.paces[1].stand = DV_AWAY;
+    game.paces[2].fixed_ns = 150e6;
+    CHECK(dv_guarded.next(&game.plan, 2, 0, 100000).count > 0);
+}
+
+static void test_guarded_learns(void)
+{
+    struct game game;
+
+    /* A first launch that took its fixed cost and little more bounds the rate; a longer one tells it. */
+    usual(&dv_guarded, &game);
+    know(&game, 1000, 0, 0.1);
+    game.paces[2].learning = true;
+    CHECK_EQ(dv_guarded.next(&game.plan, 2, 0, 100000).count, 64);
+    CHECK(dv_guarded.done(&game.plan, 2, 108000, 64, 108000));
+    CHECK(game.paces[2].learning && game.rates[1].ns_per_item >= 0.3 * 108000 / 64);
+    struct dv_ask second = dv_guarded.next(&game.plan, 2, 108000, 99936);
+    CHECK(second.count > 10 * 64);
+    CHECK_EQ(second.reason, DV_PROBE);
+    uint64_t ns = 100000 + 125 * second.count;
+    CHECK(!dv_guarded.done(&game.plan, 2, 108000 + ns, second.count, ns));
+    CHECK(!game.paces[2].learning && fabs(game.rates[1].ns_per_item - 125) < 1);
+
+    /* While it was measured, nobody took more than a launch takes; nor while others may come, more than they take. */
+    usual(&dv_guarded, &game);
+    know(&game, 100, 0, 0.02);
+    CHECK(dv_guarded.next(&game.plan, 0, 0, 100000).count > 100000 / 100);
+    game.paces[2].learning = true;
+    CHECK(dv_guarded.next(&game.plan, 1, 0, 100000).count <= 100000 / 100);
+    know(&game, 1000, 1000, 0.02);
+    CHECK(dv_guarded.next(&game.plan, 1, 0, 100000).count > 1e6 / 1000);
+    game.plan.latecomers = true;
+    CHECK(dv_guarded.next(&game.plan, 0, 0, 100000).count <= 1e6 / 1000);
+
+    /* A surprise moves the pace by part of it, and makes the rate less certain. */
+    usual(&dv_guarded, &game);
+    know(&game, 1000, 125, 0.05);
+    dv_guarded.done(&game.plan, 0, 201000, 100, 201000); /* twice the time */
+    CHECK(dv_plan_expect_ns(&game.plan, 0, 1000) > 1.5e6 && dv_plan_expect_ns(&game.plan, 0, 1000) < 2e6);
+    CHECK(game.rates[0].uncertainty > 0.2);
+
+    /* The other core is still expected to be as fast as before. */
+    CHECK(fabs(dv_plan_expect_ns(&game.plan, 1, 1000) - 1.001e6) < 1);
+}
+
+/* How long one answer takes with many devices: printed, since machines differ. */
+static void time_next(void)
+{
+    struct game game;
+    uint64_t random = 7;
+    for (unsigned s = 0; s < SCHEDULES; s++) {
+        double fastest = HUGE_VAL;
+        for (unsigned round = 0; round < 20; round++) {
+            do
+                draw(&game, schedules[s], &random);
+            while (game.plan.pace_count != DEVICES_MAX);
+            for (unsigned d = 0; d < DEVICES_MAX; d++) {
+                game.paces[d].stand = DV_HERE;
+                game.rates[d] = (struct dv_rate){1000 + d, 0.1, 1};
+                game.paces[d].fixed_ns = 1000;
+            }
+            struct timespec begin, end;
+            unsigned calls = 2000;
+            clock_gettime(CLOCK_MONOTONIC, &begin);
+            for (unsigned k = 0; k < calls; k++) {
+                schedules[s]->next(&game.plan, k % DEVICES_MAX, k, 1000000);
+                if (schedules[s]->done)
+                    schedules[s]->done(&game.plan, k % DEVICES_MAX, k, 1000, 1000000);
+            }
+            clock_gettime(CLOCK_MONOTONIC, &end);
+            double ns = (double)(end.tv_sec - begin.tv_sec) * 1e9 + (double)(end.tv_nsec - begin.tv_nsec);
+            fastest = fmin(fastest, ns / calls);
+        }
+        printf("%-8s next and done with %d devices: %.0f ns\n", schedules[s]->name, DEVICES_MAX, fastest);
+    }
+}
+
+int main(void)
+{
+    uint64_t random = check_seed();
+    test_names();
+    test_rounding();
+    test_static();
+    test_dynamic_and_guided();
+    test_guarded_shares();
+    test_guarded_parks();
+    test_guarded_learns();
+    test_every_plan(&random);
+    time_next();
+    return check_summary();
+}
