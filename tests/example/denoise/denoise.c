@@ -49,28 +49,54 @@ static bool read_number(const char *text, double low, double high, double *out_n
 /* False for wrong usage. */
 static bool read_settings(int argc, char **argv, struct settings *s)
 {
-    static const struct option options[] = {
-        {"sigma", required_argument, NULL, 's'},       {"noise", required_argument, NULL, 'n'},
-        {"strength", required_argument, NULL, 'h'},    {"patch", required_argument, NULL, 'p'},
-        {"search", required_argument, NULL, 'q'},      {"repeat", required_argument, NULL, 'r'},
-        {"noisy-image", required_argument, NULL, 'i'}, {"profile", required_argument, NULL, 'f'},
-        {"devices-image", required_argument, NULL, 'd'}, {"prepare", no_argument, NULL, 'b'}, {0}};
+    static const struct option options[] = {{"sigma", required_argument, NULL, 's'},
+                                            {"noise", required_argument, NULL, 'n'},
+                                            {"strength", required_argument, NULL, 'h'},
+                                            {"patch", required_argument, NULL, 'p'},
+                                            {"search", required_argument, NULL, 'q'},
+                                            {"repeat", required_argument, NULL, 'r'},
+                                            {"noisy-image", required_argument, NULL, 'i'},
+                                            {"profile", required_argument, NULL, 'f'},
+                                            {"devices-image", required_argument, NULL, 'd'},
+                                            {"prepare", no_argument, NULL, 'b'},
+                                            {0}};
     *s = (struct settings){.patch = 2, .search = 6, .repeat = 1};
 
     bool good = true;
     for (int option; good && (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
         switch (option) {
-        case 's': good = read_number(optarg, 0, 255, &s->sigma); break;
-        case 'n': good = read_number(optarg, 0, 255, &s->noise); break;
-        case 'h': good = read_number(optarg, 0.01, 1000, &s->strength); break;
-        case 'p': good = read_number(optarg, 1, 7, &s->patch); break;
-        case 'q': good = read_number(optarg, 1, 100, &s->search); break;
-        case 'r': good = read_number(optarg, 1, 1e6, &s->repeat); break;
-        case 'b': s->prepare = true; break;
-        case 'i': s->noisy_image = optarg; break;
-        case 'f': s->profile = optarg; break;
-        case 'd': s->devices_image = optarg; break;
-        default: good = false;
+        case 's':
+            good = read_number(optarg, 0, 255, &s->sigma);
+            break;
+        case 'n':
+            good = read_number(optarg, 0, 255, &s->noise);
+            break;
+        case 'h':
+            good = read_number(optarg, 0.01, 1000, &s->strength);
+            break;
+        case 'p':
+            good = read_number(optarg, 1, 7, &s->patch);
+            break;
+        case 'q':
+            good = read_number(optarg, 1, 100, &s->search);
+            break;
+        case 'r':
+            good = read_number(optarg, 1, 1e6, &s->repeat);
+            break;
+        case 'b':
+            s->prepare = true;
+            break;
+        case 'i':
+            s->noisy_image = optarg;
+            break;
+        case 'f':
+            s->profile = optarg;
+            break;
+        case 'd':
+            s->devices_image = optarg;
+            break;
+        default:
+            good = false;
         }
     if (!good || argc - optind != 2 || (s->devices_image && !s->profile))
         return false;

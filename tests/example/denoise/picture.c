@@ -117,8 +117,10 @@ bool picture_read(struct picture *out_picture, const char *path)
 
 bool picture_write(const struct picture *picture, const char *path)
 {
-    png_image png = {.version = PNG_IMAGE_VERSION, .format = PNG_FORMAT_RGB,
-                     .width = (png_uint_32)picture->width, .height = (png_uint_32)picture->height};
+    png_image png = {.version = PNG_IMAGE_VERSION,
+                     .format = PNG_FORMAT_RGB,
+                     .width = (png_uint_32)picture->width,
+                     .height = (png_uint_32)picture->height};
     unsigned char *bytes = malloc(picture_size(picture));
     if (!bytes) {
         fprintf(stderr, "%s: no memory\n", path);

@@ -56,8 +56,7 @@ static bool give_rows(const cJSON *job, struct row *rows, int height)
         rows[r] = (struct row){.device = NOBODY};
 
     const cJSON *partition;
-    cJSON_ArrayForEach(partition, cJSON_GetObjectItemCaseSensitive(job, "partitions"))
-    {
+    cJSON_ArrayForEach (partition, cJSON_GetObjectItemCaseSensitive(job, "partitions")) {
         const char *outcome = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(partition, "outcome"));
         if (!outcome || strcmp(outcome, "accepted") != 0)
             continue;
@@ -99,8 +98,8 @@ static void tint_row(float *values, int width, const struct colour *colour, bool
 static void tint(struct picture *picture, const struct row *rows)
 {
     for (int r = 0; r < picture->height; r++)
-        tint_row(picture->values + (size_t)r * picture_row(picture), picture->width,
-                 &colours[rows[r].device % COLOURS], rows[r].begins);
+        tint_row(picture->values + (size_t)r * picture_row(picture), picture->width, &colours[rows[r].device % COLOURS],
+                 rows[r].begins);
 }
 
 /* One line for each device that computed a row. */
@@ -108,8 +107,7 @@ static void print_colours(const cJSON *devices, const struct row *rows, int heig
 {
     int index = 0;
     const cJSON *device;
-    cJSON_ArrayForEach(device, devices)
-    {
+    cJSON_ArrayForEach (device, devices) {
         int own = 0;
         for (int r = 0; r < height; r++)
             own += rows[r].device == index;

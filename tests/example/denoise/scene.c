@@ -26,8 +26,8 @@ int main(int argc, char **argv)
         return 1;
     for (int y = 0; y < height; y++)
         for (int x = 0; x < width; x++)
-            draw_pixel(scene.values + (size_t)y * picture_row(&scene) + (size_t)x * PICTURE_CHANNELS,
-                       (double)x / width, (double)y / height);
+            draw_pixel(scene.values + (size_t)y * picture_row(&scene) + (size_t)x * PICTURE_CHANNELS, (double)x / width,
+                       (double)y / height);
     bool good = picture_write(&scene, argv[1]);
     picture_fini(&scene);
     return good ? 0 : 1;
