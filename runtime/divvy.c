@@ -202,8 +202,7 @@ divvy_status divvy_prepare_kernel(divvy *dv, const divvy_kernel *kernel)
 {
     dv = default_or(dv);
     DV_TRY(check_usable(dv));
-    if (!kernel)
-        return dv_fail(DIVVY_INVALID, "divvy_prepare: the kernel is NULL");
+    DV_TRY(dv_job_check_kernel(kernel, kernel ? kernel->args_size : 0));
     if (dv_here()->telling)
         return dv_fail(DIVVY_INVALID, "divvy_prepare inside a callback: it may submit, not wait");
     if (dv_crew_probe(&dv->crew) != DIVVY_OK)

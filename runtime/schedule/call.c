@@ -113,7 +113,7 @@ static divvy_status resolve_options(struct dv_job *job, const divvy_call_options
     return DIVVY_OK;
 }
 
-static divvy_status check_kernel(const divvy_kernel *kernel, size_t args_size)
+divvy_status dv_job_check_kernel(const divvy_kernel *kernel, size_t args_size)
 {
     if (!kernel)
         return dv_fail(DIVVY_INVALID, "the kernel is NULL");
@@ -134,7 +134,7 @@ static void begin(struct dv_job *job, const divvy_kernel *kernel, size_t count, 
     job->parent = parent;
     job->prepares = false;
     job->status = DIVVY_OK;
-    job->abandons = false;
+    job->abandons = job->turned_away = false;
     job->waits_count = 0;
     job->future_held = true;
     job->submitted_ns = dv_now_ns();
@@ -226,7 +226,7 @@ struct dv_job *dv_job_make(struct dv_crew *crew, const divvy_kernel *kernel, siz
     struct dv_job *job = dv_job_take(crew);
     if (!job)
         return NULL;
-    if (check_kernel(kernel, args_size) != DIVVY_OK) {
+    if (dv_job_check_kernel(kernel, args_size) != DIVVY_OK) {
         job->parent = NULL;
         job->future_held = true;
         atomic_store(&job->references, 1);

@@ -127,7 +127,8 @@ struct dv_job {
     /* Under mutex. */
     pthread_mutex_t mutex;
     struct dv_plan plan;
-    size_t unclaimed; /* for adaptive schedules */
+    size_t unclaimed;  /* for adaptive schedules */
+    bool turned_away;  /* some device was told that there is nothing for it as things stand */
     divvy_status status;
     char *error;   /* NULL: none */
     bool abandons; /* staged devices are not waited for */
@@ -218,6 +219,9 @@ void dv_job_free(struct dv_job *job);
 
 /* An object for a job: one that was used before, or a new one. NULL: no memory. */
 struct dv_job *dv_job_take(struct dv_crew *crew);
+
+/* INVALID for NULL, for a kernel of another version, for arguments that are too short. */
+divvy_status dv_job_check_kernel(const divvy_kernel *kernel, size_t args_size);
 
 /* NO_MEMORY, with its sentence. */
 divvy_status dv_job_fail_memory(const divvy_kernel *kernel);

@@ -62,7 +62,7 @@ void dv_job_seat_member(struct dv_job *job, unsigned m, struct dv_unit *unit, en
     member->records = records;
     member->record_capacity = capacity;
     atomic_init(&member->standing, standing);
-    atomic_init(&member->attended, unit->core < 0 || dv_pool_has_worker(unit->core));
+    atomic_init(&member->attended, standing != DV_OUT && (unit->core < 0 || dv_pool_has_worker(unit->core)));
     for (unsigned k = 0; job->has_folds && k < job->kernel->parameter_count; k++)
         dv_fold_identity(&job->kernel->parameters[k], &member->partials[k]);
 
@@ -81,12 +81,9 @@ void dv_job_seat_member(struct dv_job *job, unsigned m, struct dv_unit *unit, en
 }
 
 /* Which members there are and how each stands. */
-static divvy_status seat_members(struct dv_job *job, const char *devices)
+static divvy_status seat_members(struct dv_job *job, const char *devices, const struct dv_filter *filter)
 {
     struct dv_crew *crew = job->crew;
-    struct dv_filter filter = {0};
-    if (devices)
-        DV_TRY(dv_filter_read(devices, &filter));
     bool at_once = !job->plan.schedule->adaptive || job->plan.schedule == &dv_guided || crew->core_count == 0;
     bool host_only = (job->kernel->flags & DIVVY_KERNEL_HOST) != 0;
     int alive = 0;
@@ -95,7 +92,7 @@ static divvy_status seat_members(struct dv_job *job, const char *devices)
     for (unsigned m = 0; m < job->member_count; m++) {
         struct dv_unit *unit = crew->units[m];
         const struct dv_filter_item *item =
-            dv_filter_match(&filter, unit->found->plugin->name, unit->found->index, unit->facts.name);
+            dv_filter_match(filter, unit->found->plugin->name, unit->found->index, unit->facts.name);
         bool out = !item || dv_unit_is_retired(unit) || (host_only && unit->core < 0);
         enum dv_standing standing = out ? DV_OUT : unit->core >= 0 || at_once || dv_unit_has(unit, job->kernel) ? DV_WANTED
                                                                                                   : DV_WAITING;
@@ -103,7 +100,6 @@ static divvy_status seat_members(struct dv_job *job, const char *devices)
         alive += !out;
         job->latecomers = job->latecomers || standing == DV_WAITING;
     }
-    dv_filter_free(&filter);
     atomic_store(&job->alive, alive);
     if (alive == 0)
         return dv_fail(DIVVY_NO_DEVICE, "%s: no device is left to run it%s%s%s", job->kernel->name,
@@ -131,27 +127,44 @@ bool dv_members_lay_out(struct dv_job *job)
     return done;
 }
 
-/* Members and rates for this job, from nothing. */
-divvy_status dv_members_seat(struct dv_job *job, const char *devices)
+/* A filter that names a backend which is not probed yet asks for it now. */
+static divvy_status probe_named(struct dv_crew *crew, const struct dv_filter *filter)
+{
+    for (unsigned p = 0; filter->count && atomic_load(&crew->unprobed) && p < crew->plugin_count; p++)
+        if (!(crew->plugins[p]->backend->features & DIVVY_BACKEND_EAGER) &&
+            dv_filter_names(filter, crew->plugins[p]->name))
+            DV_TRY(dv_crew_probe(crew));
+    return DIVVY_OK;
+}
+
+static divvy_status seat_filtered(struct dv_job *job, const char *devices, const struct dv_filter *filter)
 {
     struct dv_crew *crew = job->crew;
+    DV_TRY(probe_named(crew, filter));
     unsigned joining = atomic_load(&crew->unprobed) ? DV_JOIN_MAX : 0;
     job->member_count = atomic_load(&crew->unit_count);
     job->models_version = dv_models_version(&crew->models);
     if (!reserve_members(job, job->member_count + joining))
         return dv_job_fail_memory(job->kernel);
-    return seat_members(job, devices);
+    return seat_members(job, devices, filter);
 }
 
-/* Whether the object's last job was the same call on the same devices, so that its members may stay: what most
- * calls in a loop are. */
+divvy_status dv_members_seat(struct dv_job *job, const char *devices)
+{
+    struct dv_filter filter = {0};
+    if (devices)
+        DV_TRY(dv_filter_read(devices, &filter));
+    divvy_status status = seat_filtered(job, devices, &filter);
+    dv_filter_free(&filter);
+    return status;
+}
+
 bool dv_members_repeat(const struct dv_job *job, const struct dv_last_call *call)
 {
     return memcmp(&job->last_call, call, sizeof *call) == 0 && job->member_count == atomic_load(&job->crew->unit_count) &&
            (unsigned)atomic_load(&job->alive) == job->member_count;
 }
 
-/* The members of a call that repeats: what they have counted is forgotten, and what others have learned is heard. */
 void dv_members_seat_again(struct dv_job *job)
 {
     unsigned version = dv_models_version(&job->crew->models);

@@ -230,10 +230,11 @@ static bool claim(struct dv_job *job, struct dv_member *member, uint64_t now_ns,
         taken = false;
         if (!plan->schedule->adaptive || job->unclaimed > 0) {
             task->ask = plan->schedule->next(plan, m, now_ns, job->unclaimed);
-            if (!member->started && job->first_partition)
-                task->ask.count = task->ask.requested = job->first_partition;
             if (atomic_load_explicit(&job->quiet, memory_order_relaxed))
                 open_up = !stays_quiet(job, m, &task->ask);
+            if (!member->started && job->first_partition && task->ask.count)
+                task->ask.count = task->ask.requested = job->first_partition;
+            job->turned_away |= task->ask.count == 0;
             taken = task->ask.count > 0 && !atomic_load(&job->stopped) && take(job, m, task->ask.count, &task->range);
         }
         if (taken) {
@@ -298,7 +299,11 @@ static void tell_schedule(struct dv_job *job, struct dv_member *member, uint64_t
         return;
     pthread_mutex_lock(&job->mutex);
     job->plan.schedule->done(&job->plan, index_of(job, member), now_ns, count, busy_ns);
+    bool recall = job->turned_away && job->unclaimed > 0;
+    job->turned_away = false;
     pthread_mutex_unlock(&job->mutex);
+    if (recall) /* what was learned may change what those get who were told to wait */
+        dv_job_recall(job);
 }
 
 /* Whether opening and building a unit would take no longer than the rest of the job, or than what was spent so far on
