@@ -478,29 +478,36 @@ static void check_nlm(struct trial *t, size_t height, size_t width, size_t chann
 static void check_nbody(struct trial *t, size_t n)
 {
     const float softening = 0.05f;
-    float4 *bodies = output(t, n, sizeof *bodies);
-    for (size_t i = 0; i < n; i++)
-        bodies[i] = (float4){(float)check_uniform(&t->random, -1, 1), (float)check_uniform(&t->random, -1, 1),
-                             (float)check_uniform(&t->random, -1, 1), (float)check_uniform(&t->random, 0.1, 1)};
-    keep(t);
-    float4 *acceleration = output(t, n, sizeof *acceleration);
-    double *expected = doubles(4 * n), *tolerance = doubles(4 * n);
+    float *bodies[4], *acceleration[3]; /* x, y, z, mass */
+    for (int c = 0; c < 4; c++) {
+        bodies[c] = output(t, n, sizeof(float));
+        for (size_t i = 0; i < n; i++)
+            bodies[c][i] = (float)check_uniform(&t->random, c < 3 ? -1 : 0.1, 1);
+        keep(t);
+    }
+    for (int c = 0; c < 3; c++)
+        acceleration[c] = output(t, n, sizeof(float));
+    double *expected = doubles(3 * n), *tolerance = doubles(3 * n);
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < n; j++) {
-            double d[3] = {(double)bodies[j].x - (double)bodies[i].x, (double)bodies[j].y - (double)bodies[i].y,
-                           (double)bodies[j].z - (double)bodies[i].z};
-            double r2 = d[0] * d[0] + d[1] * d[1] + d[2] * d[2] + (double)softening * (double)softening;
+            double d[3], r2 = (double)softening * (double)softening;
             for (int c = 0; c < 3; c++) {
-                double term = (double)bodies[j].w * d[c] / (r2 * sqrt(r2));
-                expected[4 * i + (size_t)c] += term;
-                tolerance[4 * i + (size_t)c] += fabs(term) * eps * (double)(n + 32);
+                d[c] = (double)bodies[c][j] - (double)bodies[c][i];
+                r2 += d[c] * d[c];
+            }
+            for (size_t c = 0; c < 3; c++) {
+                double term = (double)bodies[3][j] * d[c] / (r2 * sqrt(r2));
+                expected[c * n + i] += term;
+                tolerance[c * n + i] += fabs(term) * eps * (double)(n + 32);
             }
         }
-    struct nbody_args args = {.softening = softening, .bodies = bodies, .acceleration = acceleration};
-    EXTENT(t, nbody, n, args, "bodies", n, 0);
-    EXTENT(t, nbody, n, args, "acceleration", 1, 0);
+    struct nbody_args args = {.softening = softening, .x = bodies[0], .y = bodies[1], .z = bodies[2], .mass = bodies[3],
+                              .ax = acceleration[0], .ay = acceleration[1], .az = acceleration[2]};
+    EXTENT(t, nbody, n, args, "mass", n, 0);
+    EXTENT(t, nbody, n, args, "ax", 1, 0);
     if (RUN(t, nbody, n, args))
-        compare(t, 4 * n, (const float *)acceleration, expected, tolerance);
+        for (size_t c = 0; c < 3; c++)
+            compare(t, n, acceleration[c], expected + c * n, tolerance + c * n);
     free(expected);
     free(tolerance);
     close_arrays(t);

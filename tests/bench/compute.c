@@ -23,7 +23,7 @@ static void run(void *context)
     else if (way->dv)
         options_run(way->dv, &options, row, "divvy");
     else if (way->is_bodies)
-        way->openmp->nbody(bodies.count, bodies.softening, &bodies.bodies->x, &bodies.acceleration->x);
+        way->openmp->nbody(bodies.count, bodies.softening, bodies.at, bodies.acceleration);
     else
         way->openmp->black_scholes(options.count, options.rate, options.volatility, options.spot, options.strike,
                                    options.years, options.call, options.put);

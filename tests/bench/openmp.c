@@ -33,24 +33,25 @@ static void run_dynamic(size_t count, openmp_part *part, void *context)
         part(context, i, 1);
 }
 
-static void nbody(size_t count, float softening, const float *bodies, float *acceleration)
+static void nbody(size_t count, float softening, float *const bodies[4], float *const acceleration[3])
 {
+    const float *x = bodies[0], *y = bodies[1], *z = bodies[2], *mass = bodies[3];
+    float *ax = acceleration[0], *ay = acceleration[1], *az = acceleration[2];
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < count; i++) {
-        float px = bodies[4 * i], py = bodies[4 * i + 1], pz = bodies[4 * i + 2], ax = 0, ay = 0, az = 0;
-#pragma omp simd reduction(+ : ax, ay, az)
+        float px = x[i], py = y[i], pz = z[i], pull_x = 0, pull_y = 0, pull_z = 0;
+#pragma omp simd reduction(+ : pull_x, pull_y, pull_z)
         for (size_t j = 0; j < count; j++) {
-            float dx = bodies[4 * j] - px, dy = bodies[4 * j + 1] - py, dz = bodies[4 * j + 2] - pz;
+            float dx = x[j] - px, dy = y[j] - py, dz = z[j] - pz;
             float inverse = 1.0f / sqrtf(dx * dx + dy * dy + dz * dz + softening * softening);
-            float pull = bodies[4 * j + 3] * inverse * inverse * inverse;
-            ax += pull * dx;
-            ay += pull * dy;
-            az += pull * dz;
+            float pull = mass[j] * inverse * inverse * inverse;
+            pull_x += pull * dx;
+            pull_y += pull * dy;
+            pull_z += pull * dz;
         }
-        acceleration[4 * i] = ax;
-        acceleration[4 * i + 1] = ay;
-        acceleration[4 * i + 2] = az;
-        acceleration[4 * i + 3] = 0;
+        ax[i] = pull_x;
+        ay[i] = pull_y;
+        az[i] = pull_z;
     }
 }
 

@@ -16,8 +16,8 @@ struct openmp {
     void (*run_static)(size_t count, openmp_part *part, void *context);
     /* Parts of one index, to whoever comes first. */
     void (*run_dynamic)(size_t count, openmp_part *part, void *context);
-    /* What the kernels of these names compute, as one writes it for OpenMP. bodies: x, y, z, w. */
-    void (*nbody)(size_t count, float softening, const float *bodies, float *acceleration);
+    /* What the kernels of these names compute, as one writes it for OpenMP. bodies: x, y, z, mass. */
+    void (*nbody)(size_t count, float softening, float *const bodies[4], float *const acceleration[3]);
     void (*black_scholes)(size_t count, float rate, float volatility, const float *spot, const float *strike,
                           const float *years, float *call, float *put);
 };

@@ -28,47 +28,63 @@ static void require_done(divvy_status status, const char *row, const char *name)
 
 /* ---- Bodies ---- */
 
+static void spoil(struct bodies *work)
+{
+    for (int c = 0; c < 3; c++)
+        memset(work->acceleration[c], 0xff, work->count * sizeof(float)); /* NaN */
+}
+
 void bodies_make(struct bodies *work, size_t count)
 {
-    *work = (struct bodies){.count = count, .softening = 0.1f, .bodies = bench_alloc(count * sizeof(float4)),
-                            .acceleration = bench_alloc(count * sizeof(float4))};
+    *work = (struct bodies){.count = count, .softening = 0.1f};
     uint64_t seed = 1;
-    for (size_t i = 0; i < count; i++) {
-        work->bodies[i].x = bench_random(&seed, 0, 1);
-        work->bodies[i].y = bench_random(&seed, 0, 1);
-        work->bodies[i].z = bench_random(&seed, 0, 1);
-        work->bodies[i].w = bench_random(&seed, 0.5f, 1.5f);
+    for (int c = 0; c < 4; c++) {
+        work->at[c] = bench_alloc(count * sizeof(float));
+        for (size_t i = 0; i < count; i++)
+            work->at[c][i] = bench_random(&seed, c < 3 ? 0 : 0.5f, c < 3 ? 1 : 1.5f);
     }
-    memset(work->acceleration, 0xff, count * sizeof(float4)); /* NaN, and touched */
+    for (int c = 0; c < 3; c++)
+        work->acceleration[c] = bench_alloc(count * sizeof(float));
+    spoil(work);
 }
 
 void bodies_run(divvy *dv, struct bodies *work, const char *row, const char *name)
 {
-    require_done(divvy_run(dv, nbody, work->count, .softening = work->softening, .bodies = work->bodies,
-                           .acceleration = work->acceleration),
+    require_done(divvy_run(dv, nbody, work->count, .softening = work->softening, .x = work->at[0], .y = work->at[1],
+                           .z = work->at[2], .mass = work->at[3], .ax = work->acceleration[0],
+                           .ay = work->acceleration[1], .az = work->acceleration[2]),
                  row, name);
+}
+
+bool bodies_done(const struct bodies *work)
+{
+    for (int c = 0; c < 3; c++)
+        for (size_t i = 0; i < work->count; i++)
+            if (isnan(work->acceleration[c][i]))
+                return false;
+    return true;
 }
 
 void bodies_check(struct bodies *work, const char *row, const char *name)
 {
     for (size_t i = 0; i < work->count; i += 61) {
-        const float4 *here = &work->bodies[i], *got = &work->acceleration[i];
-        double x = 0, y = 0, z = 0;
+        double pull[3] = {0}, length = 0;
         for (size_t j = 0; j < work->count; j++) {
-            const float4 *there = &work->bodies[j];
-            double dx = (double)there->x - here->x, dy = (double)there->y - here->y, dz = (double)there->z - here->z;
-            double square = dx * dx + dy * dy + dz * dz + (double)work->softening * work->softening;
-            double pull = there->w / (square * sqrt(square));
-            x += pull * dx;
-            y += pull * dy;
-            z += pull * dz;
+            double d[3], square = (double)work->softening * work->softening;
+            for (int c = 0; c < 3; c++) {
+                d[c] = (double)work->at[c][j] - work->at[c][i];
+                square += d[c] * d[c];
+            }
+            for (int c = 0; c < 3; c++)
+                pull[c] += work->at[3][j] * d[c] / (square * sqrt(square));
         }
-        double allowed = 1e-3 * sqrt(x * x + y * y + z * z) + 1e-3;
-        bench_require(fabs(got->x - x) <= allowed && fabs(got->y - y) <= allowed && fabs(got->z - z) <= allowed, row, name);
+        for (int c = 0; c < 3; c++)
+            length += pull[c] * pull[c];
+        for (int c = 0; c < 3; c++)
+            bench_require(fabs(work->acceleration[c][i] - pull[c]) <= 1e-3 * sqrt(length) + 1e-3, row, name);
     }
-    for (size_t i = 0; i < work->count; i++) /* and every one was written */
-        bench_require(work->acceleration[i].w == 0 && work->acceleration[i].x == work->acceleration[i].x, row, name);
-    memset(work->acceleration, 0xff, work->count * sizeof(float4));
+    bench_require(bodies_done(work), row, name);
+    spoil(work);
 }
 
 /* ---- Options ---- */

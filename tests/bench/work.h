@@ -6,15 +6,18 @@
 
 #include <divvy.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct bodies {
     size_t count;
     float softening;
-    float4 *bodies, *acceleration;
+    float *at[4], *acceleration[3]; /* x, y, z, mass; x, y, z */
 };
 void bodies_make(struct bodies *work, size_t count);
 void bodies_run(divvy *dv, struct bodies *work, const char *row, const char *name);
+/* Whether every result was written since they were spoilt. */
+bool bodies_done(const struct bodies *work);
 /* Against sums in double of every 61st body; spoils the results, so that the next check needs new ones. */
 void bodies_check(struct bodies *work, const char *row, const char *name);
 
