@@ -235,22 +235,22 @@ static bool done(struct dv_plan *plan, unsigned d, uint64_t now_ns, size_t count
 /* Equal homes for the cores; the far end, as much as their expected share, for the others. */
 static void lay_out(const struct dv_plan *plan, size_t *sizes)
 {
-    dv_plan_lay_out_cores(plan, sizes);
     double speed = 0;
     for (unsigned d = 0; d < plan->pace_count; d++)
-        speed += pace_ns(plan, d) > 0 ? 1 / pace_ns(plan, d) : 0;
-    if (plan->core_count == 0 || plan->core_count == plan->pace_count || speed <= 0)
+        speed += pace_ns(plan, d) > 0 && !plan->paces[d].out ? 1 / pace_ns(plan, d) : 0;
+    dv_plan_lay_out_cores(plan, sizes);
+    if (plan->core_count == 0 || speed <= 0)
         return;
     size_t far = 0;
     for (unsigned d = 0; d < plan->pace_count; d++) {
-        if (!plan->paces[d].core && pace_ns(plan, d) > 0) {
+        if (!plan->paces[d].core && !plan->paces[d].out && pace_ns(plan, d) > 0) {
             sizes[d] = (size_t)((double)plan->count * (1 / pace_ns(plan, d) / speed));
             far += sizes[d];
         }
     }
     size_t near = plan->count > far ? plan->count - far : 0, given = 0;
-    for (unsigned d = 0; d < plan->pace_count; d++) {
-        if (plan->paces[d].core) {
+    for (unsigned d = 0; far > 0 && d < plan->pace_count; d++) {
+        if (plan->paces[d].core && !plan->paces[d].out) {
             sizes[d] = near / plan->core_count + (given < near % plan->core_count);
             given++;
         }

@@ -21,7 +21,7 @@ void dv_plan_begin(struct dv_plan *plan)
     plan->core_count = 0;
     for (unsigned d = 0; d < plan->pace_count; d++) {
         struct dv_pace *pace = &plan->paces[d];
-        plan->core_count += pace->core;
+        plan->core_count += pace->core && !pace->out;
         pace->stand = DV_AWAY;
         pace->served = false;
         pace->learning = plan->rates[pace->rate].ns_per_item == 0;
@@ -31,12 +31,19 @@ void dv_plan_begin(struct dv_plan *plan)
     }
 }
 
+static bool has_home(const struct dv_plan *plan, unsigned d)
+{
+    return !plan->paces[d].out && (plan->paces[d].core || plan->core_count == 0);
+}
+
 void dv_plan_lay_out_cores(const struct dv_plan *plan, size_t *sizes)
 {
-    unsigned homes = plan->core_count ? plan->core_count : plan->pace_count, given = 0;
+    unsigned homes = 0, given = 0;
+    for (unsigned d = 0; d < plan->pace_count; d++)
+        homes += has_home(plan, d);
     for (unsigned d = 0; d < plan->pace_count; d++) {
         sizes[d] = 0;
-        if (plan->paces[d].core || plan->core_count == 0) {
+        if (has_home(plan, d)) {
             sizes[d] = plan->count / homes + (given < plan->count % homes);
             given++;
         }

@@ -23,6 +23,7 @@ struct dv_pace {
     /* Constant during the job. */
     unsigned rate;    /* index of its class's rate */
     bool core;        /* has a home; the others draw from the far end */
+    bool out;         /* takes no part in this job: laid out for nothing */
     double fixed_ns;  /* a */
     double upload_ns; /* of the `all` arrays that it lacks when the job begins */
     size_t granule;

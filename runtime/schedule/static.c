@@ -2,28 +2,42 @@
  * sizes are the homes', so that next has only to say "all of it". */
 #include "schedule/schedule.h"
 
+/* The speeds of those that take part: by the model if it knows all of them, else all alike. */
+static double speed_of(const struct dv_plan *plan, unsigned d, bool known)
+{
+    if (plan->paces[d].out)
+        return 0;
+    return known ? 1 / plan->rates[plan->paces[d].rate].ns_per_item : 1;
+}
+
+static bool are_known(const struct dv_plan *plan)
+{
+    bool known = true;
+    for (unsigned d = 0; d < plan->pace_count; d++)
+        known = known && (plan->paces[d].out || plan->rates[plan->paces[d].rate].ns_per_item > 0);
+    return known;
+}
+
+/* Cumulative rounding, to whole granules where they fit: the sizes add up exactly. */
 static void lay_out(const struct dv_plan *plan, size_t *sizes)
 {
-    double speeds = 0;
-    bool known = true;
+    bool known = are_known(plan);
+    double all = 0, before = 0;
+    unsigned last = 0;
     for (unsigned d = 0; d < plan->pace_count; d++) {
-        double rate = plan->rates[plan->paces[d].rate].ns_per_item;
-        known = known && rate > 0;
-        speeds += rate > 0 ? 1 / rate : 0;
+        all += speed_of(plan, d, known);
+        last = plan->paces[d].out ? last : d;
     }
-    /* Cumulative rounding, to whole granules where they fit: the sizes add up exactly. */
-    double before = 0;
     size_t given = 0;
     for (unsigned d = 0; d < plan->pace_count; d++) {
-        before += known ? 1 / plan->rates[plan->paces[d].rate].ns_per_item / speeds : 1.0 / plan->pace_count;
-        size_t end = d + 1 == plan->pace_count ? plan->count : (size_t)(before * (double)plan->count);
-        size_t granule = plan->paces[d].granule;
-        if (end < plan->count && granule > 1)
-            end -= (end - (end > given ? given : end)) % granule;
-        if (end < given)
-            end = given;
+        before += speed_of(plan, d, known);
+        size_t end = d >= last ? plan->count : (size_t)(before / all * (double)plan->count);
         if (end > plan->count)
             end = plan->count;
+        if (end < given || plan->paces[d].out)
+            end = given;
+        if (end < plan->count)
+            end -= (end - given) % plan->paces[d].granule;
         sizes[d] = end - given;
         given = end;
     }
