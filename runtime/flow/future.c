@@ -44,7 +44,7 @@ static bool is_trivial(struct dv_job *job)
 {
     if (dv_job_is_over(job))
         return true;
-    if (job->count > 0 || job->prepares)
+    if (job->count > 0 || (job->prepares && atomic_load(&job->pending) > 0))
         return false;
     dv_job_finish_empty(job);
     return true;

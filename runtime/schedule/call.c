@@ -132,13 +132,13 @@ static void begin(struct dv_job *job, const divvy_kernel *kernel, size_t count, 
     job->count = count;
     job->id = atomic_fetch_add_explicit(&numbers, 1, memory_order_relaxed) + 1;
     job->parent = parent;
-    job->prepares = false;
+    job->plan.schedule = job->crew->schedule;
+    job->prepares = job->joinable = false;
     job->status = DIVVY_OK;
     job->abandons = job->turned_away = false;
     job->waits_count = 0;
     job->future_held = true;
-    job->submitted_ns = dv_now_ns();
-    job->end_ns = 0;
+    job->submitted_ns = job->end_ns = dv_now_ns();
     atomic_store_explicit(&job->references, 1, memory_order_relaxed);
     atomic_store_explicit(&job->recalls, 1, memory_order_relaxed);
     atomic_store_explicit(&job->stopped, false, memory_order_relaxed);
@@ -163,6 +163,7 @@ static struct dv_job *fail_at_once(struct dv_job *job, divvy_status status)
 {
     job->status = status;
     job->error = strdup(dv_error_text());
+    job->member_count = 0; /* what is there belongs to an earlier job */
     atomic_store(&job->over, true);
     return job;
 }
@@ -207,6 +208,7 @@ static divvy_status set_up(struct dv_job *job, const void *args, size_t args_siz
     }
     plan->count = job->unclaimed = job->count;
     plan->pace_count = job->member_count;
+    plan->latecomers = job->latecomers;
     dv_plan_begin(plan);
     for (unsigned m = 0; again && m < job->member_count; m++)
         if (atomic_load(&job->members[m].standing) == DV_READY)
@@ -226,13 +228,11 @@ struct dv_job *dv_job_make(struct dv_crew *crew, const divvy_kernel *kernel, siz
     struct dv_job *job = dv_job_take(crew);
     if (!job)
         return NULL;
+    begin(job, kernel, count, parent);
     if (dv_job_check_kernel(kernel, args_size) != DIVVY_OK) {
-        job->parent = NULL;
-        job->future_held = true;
-        atomic_store(&job->references, 1);
+        job->kernel = NULL; /* nothing in it can be relied on */
         return fail_at_once(job, DIVVY_INVALID);
     }
-    begin(job, kernel, count, parent);
     divvy_status status = set_up(job, args, args_size);
     return status == DIVVY_OK ? job : fail_at_once(job, status);
 }
@@ -253,10 +253,16 @@ struct dv_job *dv_job_make_preparing(struct dv_crew *crew, const divvy_kernel *k
         status = dv_members_seat(job, NULL);
     if (status != DIVVY_OK)
         return fail_at_once(job, status);
-    for (unsigned m = 0; m < job->member_count; m++)
-        if (atomic_load(&job->members[m].standing) == DV_WAITING)
-            atomic_store(&job->members[m].standing, DV_WANTED);
-    job->latecomers = false;
-    atomic_store(&job->pending, (size_t)atomic_load(&job->alive));
+    /* Cores have nothing to build: they are not waited for, since they may be busy for long. */
+    size_t awaited = 0;
+    for (unsigned m = 0; m < job->member_count; m++) {
+        if (atomic_load(&job->members[m].standing) == DV_OUT)
+            continue;
+        bool core = m < crew->core_count;
+        atomic_store(&job->members[m].standing, core ? DV_WAITING : DV_WANTED);
+        awaited += !core;
+    }
+    job->latecomers = job->joinable = false;
+    atomic_store(&job->pending, awaited);
     return job;
 }

@@ -192,13 +192,14 @@ static void join_jobs(struct dv_crew *crew)
 {
     unsigned m = atomic_load(&crew->unit_count) - 1;
     for (struct dv_job *job = dv_pool.order.first; job; job = job->next) {
-        if (job->crew != crew || job->prepares || job->member_count != m || m >= job->member_capacity ||
-            (job->kernel->flags & DIVVY_KERNEL_HOST))
+        if (job->crew != crew || job->member_count != m || m >= job->member_capacity)
             continue;
         pthread_mutex_lock(&job->mutex);
-        dv_job_seat_member(job, m, crew->units[m], DV_WAITING);
-        atomic_fetch_add(&job->alive, 1);
-        job->plan.pace_count = job->member_count = m + 1;
+        if (job->joinable) {
+            dv_job_seat_member(job, m, crew->units[m], DV_WAITING);
+            atomic_fetch_add(&job->alive, 1);
+            job->plan.pace_count = job->member_count = m + 1;
+        }
         pthread_mutex_unlock(&job->mutex);
     }
 }

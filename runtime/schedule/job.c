@@ -19,9 +19,9 @@ static void keep_models(struct dv_job *job)
     struct dv_plan *plan = &job->plan;
     for (unsigned m = 0; m < job->member_count; m++) {
         unsigned rate = plan->paces[m].rate;
-        bool first_of_class = true;
+        bool first_of_class = job->members[m].items > 0;
         for (unsigned other = 0; other < m; other++)
-            first_of_class = first_of_class && plan->paces[other].rate != rate;
+            first_of_class = first_of_class && (plan->paces[other].rate != rate || job->members[other].items == 0);
         if (first_of_class)
             dv_models_keep(&job->crew->models, job->kernel, job->members[m].unit->device_class, job->count,
                            plan->paces[m].fixed_ns, &plan->rates[rate]);
@@ -52,6 +52,11 @@ static void conclude(struct dv_job *job, uint64_t now_ns)
     job->end_ns = now_ns;
     if (job->prepares)
         return;
+    if (job->latecomers) { /* from now on nobody joins */
+        pthread_mutex_lock(&job->mutex);
+        job->joinable = false;
+        pthread_mutex_unlock(&job->mutex);
+    }
     if (job->status == DIVVY_OK)
         dv_job_combine(job);
     dv_job_drop_results(job);

@@ -105,6 +105,7 @@ struct dv_job {
     bool prepares;         /* only loads its kernel: every member accounts for one index */
     bool keeps_records;
     bool latecomers;       /* some member may still come, or a backend is not probed yet */
+    bool joinable;         /* a device that is found now may join; once in flight, under mutex */
     struct dv_last_call last_call; /* for whoever uses the object again; zero: nothing */
     unsigned models_version;       /* that its rates are of */
     char *copied;          /* of the arguments */

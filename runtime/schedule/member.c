@@ -69,7 +69,7 @@ void dv_job_seat_member(struct dv_job *job, unsigned m, struct dv_unit *unit, en
     unsigned class = job->crew->class_of[m];
     struct dv_pace *pace = &job->plan.paces[m];
     struct dv_rate *rate = &job->plan.rates[class];
-    *pace = (struct dv_pace){.rate = class, .core = unit->core >= 0, .granule = unit->facts.granule,
+    *pace = (struct dv_pace){.rate = class, .core = unit->core >= 0, .out = standing == DV_OUT, .granule = unit->facts.granule,
                              .cap = cap_on(job, unit), .correction = 1};
     if (pace->granule == 0)
         pace->granule = 1;
@@ -88,7 +88,7 @@ static divvy_status seat_members(struct dv_job *job, const char *devices, const 
     bool host_only = (job->kernel->flags & DIVVY_KERNEL_HOST) != 0;
     int alive = 0;
     job->plan.rate_count = 0;
-    job->latecomers = !host_only && atomic_load(&crew->unprobed) > 0;
+    job->joinable = job->latecomers = !host_only && !devices && atomic_load(&crew->unprobed) > 0;
     for (unsigned m = 0; m < job->member_count; m++) {
         struct dv_unit *unit = crew->units[m];
         const struct dv_filter_item *item =
@@ -114,6 +114,7 @@ static divvy_status seat_members(struct dv_job *job, const char *devices, const 
     }
     return DIVVY_OK;
 }
+
 bool dv_members_lay_out(struct dv_job *job)
 {
     struct dv_plan *plan = &job->plan;
@@ -161,12 +162,17 @@ divvy_status dv_members_seat(struct dv_job *job, const char *devices)
 
 bool dv_members_repeat(const struct dv_job *job, const struct dv_last_call *call)
 {
-    return memcmp(&job->last_call, call, sizeof *call) == 0 && job->member_count == atomic_load(&job->crew->unit_count) &&
-           (unsigned)atomic_load(&job->alive) == job->member_count;
+    bool same = memcmp(&job->last_call, call, sizeof *call) == 0 &&
+                job->member_count == atomic_load(&job->crew->unit_count) &&
+                (unsigned)atomic_load(&job->alive) == job->member_count;
+    for (unsigned m = job->crew->core_count; same && m < job->member_count; m++)
+        same = !dv_unit_is_retired(job->members[m].unit);
+    return same;
 }
 
 void dv_members_seat_again(struct dv_job *job)
 {
+    job->joinable = job->latecomers && atomic_load(&job->crew->unprobed) > 0;
     unsigned version = dv_models_version(&job->crew->models);
     bool news = version != job->models_version;
     job->models_version = version;

@@ -21,19 +21,21 @@ void dv_job_record(struct dv_job *job, struct dv_job_record *out_record, struct 
         struct dv_member *member = &job->members[m];
         const struct dv_pace *pace = &plan->paces[m];
         bool retired = dv_unit_is_retired(member->unit);
+        enum dv_standing standing = atomic_load(&member->standing);
         member->use = -1;
-        if (atomic_load(&member->standing) == DV_OUT && member->partitions == 0 && !retired)
+        if (standing == DV_OUT && member->partitions == 0 && !retired)
             continue; /* filtered: not of this job */
+        bool ready = standing == DV_READY || standing == DV_OUT; /* else its worker may be about to change these */
         if (units)
             units[out_record->use_count] = member->unit;
         member->use = (int)out_record->use_count;
         uses[out_record->use_count++] = (struct dv_use){
             .device = job->crew->profile_index[m], .device_class = job->crew->class_of[m],
             .partitions = member->partitions, .items = member->items, .busy_ns = member->busy_ns,
-            .min_ns = member->min_ns, .max_ns = member->max_ns, .fixed_ns = (uint64_t)pace->fixed_ns,
-            .ready_ns = member->ready_ns, .build_ns = member->build_ns,
+            .min_ns = member->min_ns, .max_ns = member->max_ns, .fixed_ns = ready ? (uint64_t)pace->fixed_ns : 0,
+            .ready_ns = ready ? member->ready_ns : 0, .build_ns = ready ? member->build_ns : 0,
             .ns_per_item = plan->rates[pace->rate].ns_per_item * pace->correction,
-            .parked = pace->stand == DV_PARKED, .retired = retired,
+            .parked = ready && pace->stand == DV_PARKED, .retired = retired,
         };
         out_record->split_ns += atomic_load_explicit(&member->split_ns, memory_order_relaxed);
         out_record->combine_ns += atomic_load_explicit(&member->combine_ns, memory_order_relaxed);

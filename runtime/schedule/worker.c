@@ -207,6 +207,13 @@ static bool stays_quiet(struct dv_job *job, unsigned m, struct dv_ask *ask)
     return true;
 }
 
+/* The size that the caller wishes for a member's first partition, if its memory holds that. */
+static struct dv_ask first_ask(const struct dv_job *job, unsigned m)
+{
+    size_t wish = job->first_partition, cap = job->plan.paces[m].cap;
+    return (struct dv_ask){.count = cap && cap < wish ? cap : wish, .requested = wish, .reason = DV_FIXED};
+}
+
 /* One partition for a member; false if there is nothing for it now. */
 static bool claim(struct dv_job *job, struct dv_member *member, uint64_t now_ns, struct dv_task *task)
 {
@@ -223,7 +230,7 @@ static bool claim(struct dv_job *job, struct dv_member *member, uint64_t now_ns,
     if (!locked) {
         task->ask = plan->schedule->next(plan, m, now_ns, 0);
         if (!member->started && job->first_partition)
-            task->ask.count = task->ask.requested = job->first_partition;
+            task->ask = first_ask(job, m);
         taken = take(job, m, task->ask.count, &task->range);
     } else {
         pthread_mutex_lock(&job->mutex);
@@ -233,7 +240,7 @@ static bool claim(struct dv_job *job, struct dv_member *member, uint64_t now_ns,
             if (atomic_load_explicit(&job->quiet, memory_order_relaxed))
                 open_up = !stays_quiet(job, m, &task->ask);
             if (!member->started && job->first_partition && task->ask.count)
-                task->ask.count = task->ask.requested = job->first_partition;
+                task->ask = first_ask(job, m);
             job->turned_away |= task->ask.count == 0;
             taken = task->ask.count > 0 && !atomic_load(&job->stopped) && take(job, m, task->ask.count, &task->range);
         }
