@@ -1,0 +1,328 @@
+/* The rules of a call: what is right, what is refused and by which name, and that every index is computed once. */
+#include "rules.h"
+
+#include "rules.cl"
+
+#include <limits.h>
+#include <math.h>
+
+enum { PRIME = 10007, MANY = 1000000 };
+
+static int *hits;
+
+/* Each index exactly once, and the folds of all of them. */
+static void check_mark(divvy *dv, size_t count, divvy_call_options with)
+{
+    long total = -5, least = -5, most = -5;
+    memset(hits, 0, count * sizeof *hits);
+    STATUS(DIVVY_OK, divvy_run(dv, mark, count, .hits = hits, .total = &total, .least = &least, .most = &most, .with = with));
+    size_t wrong = 0;
+    for (size_t i = 0; i < count; i++)
+        wrong += hits[i] != 1;
+    CHECK_EQ(wrong, 0);
+    CHECK_EQ(total, (long)(count * (count - (count > 0)) / 2));
+    CHECK_EQ(least, count ? 0 : LONG_MAX);
+    CHECK_EQ(most, count ? (long)count - 1 : LONG_MIN);
+}
+
+static void check_blend(divvy *dv, size_t count, divvy_call_options with)
+{
+    enum { WIDTH = 3, ENTRIES = 5 };
+    int table[ENTRIES] = {1, -2, 3, -4, 5};
+    int *source = malloc(count * WIDTH * sizeof *source), *blended = malloc(count * WIDTH * sizeof *blended);
+    for (size_t k = 0; k < count * WIDTH; k++)
+        source[k] = (int)(k * 2654435761u >> 8);
+    STATUS(DIVVY_OK, divvy_run(dv, blend, count, .width = WIDTH, .entries = ENTRIES, .source = source, .table = table,
+                               .blended = blended, .with = with));
+    size_t wrong = 0;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < WIDTH; k++) {
+            int sum = source[i * WIDTH + k];
+            sum += i > 0 ? source[(i - 1) * WIDTH + k] : 0;
+            sum += i + 1 < count ? source[(i + 1) * WIDTH + k] : 0;
+            wrong += blended[i * WIDTH + k] != (int)((unsigned)sum * (unsigned)table[i % ENTRIES]);
+        }
+    }
+    CHECK_EQ(wrong, 0);
+    free(source);
+    free(blended);
+}
+
+static void check_shares(divvy *dv, size_t count)
+{
+    const divvy_report *report = divvy_last(dv);
+    if (!CHECK(report != NULL))
+        return;
+    size_t items = 0;
+    double parts = 0;
+    for (size_t k = 0; k < report->share_count; k++) {
+        CHECK(report->shares[k].id && *report->shares[k].id);
+        items += report->shares[k].items;
+        parts += report->shares[k].share;
+    }
+    CHECK_EQ(report->count, count);
+    CHECK_EQ(report->status, DIVVY_OK);
+    CHECK_EQ(items, count);
+    CHECK(fabs(parts - 1) < 1e-9);
+    CHECK(report->wall_ns > 0);
+    if (report->bound_basis == DIVVY_BOUND_UNKNOWN)
+        CHECK(report->efficiency == 0);
+    else
+        CHECK(report->efficiency > 0 && report->efficiency <= 1.05);
+}
+
+static void check_everywhere(void)
+{
+    static const struct {
+        const char *backend, *devices;
+        int threads;
+    } worlds[] = {
+        {"cpu", NULL, 1}, {"cpu", NULL, 2}, {"serial", NULL, 0}, {"cpu,fake", "cpu,fake:0", 0}, {"cpu,fake", NULL, 0},
+        {"cpu,fake", "cpu:0,fake", 0}, {"fake", "fake:0", 0}, {"fake", "fake:1,fake:3", 0}, {"fake", "fake:2", 0},
+    };
+    static const char *const schedules[] = {NULL, "guarded", "static", "dynamic", "guided"};
+    static const size_t counts[] = {1, 2, PRIME, MANY};
+    for (size_t w = 0; w < sizeof worlds / sizeof *worlds; w++) {
+        divvy *dv = OPEN(.backend = worlds[w].backend, .devices = worlds[w].devices, .threads = worlds[w].threads);
+        for (size_t s = 0; s < sizeof schedules / sizeof *schedules; s++) {
+            for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+                for (int again = 0; again < 2; again++) {
+                    check_mark(dv, counts[c], (divvy_call_options){.schedule = schedules[s]});
+                    check_shares(dv, counts[c]);
+                }
+                check_blend(dv, counts[c] < MANY ? counts[c] : PRIME, (divvy_call_options){.schedule = schedules[s]});
+            }
+            check_mark(dv, 0, (divvy_call_options){.schedule = schedules[s]});
+            check_mark(dv, PRIME, (divvy_call_options){.schedule = schedules[s], .partition = 7});
+            check_mark(dv, PRIME, (divvy_call_options){.schedule = schedules[s], .first_partition = 1000});
+            check_mark(dv, PRIME, (divvy_call_options){.schedule = schedules[s], .partition = SIZE_MAX});
+            check_mark(dv, PRIME, (divvy_call_options){.schedule = schedules[s], .first_partition = SIZE_MAX});
+            check_shares(dv, PRIME);
+        }
+        divvy_close(dv);
+    }
+}
+
+/* ---- Sizes of partitions ---- */
+
+static atomic_size_t seen_sizes[8], seen_count;
+
+DIVVY_HOST_KERNEL(note_sizes, (sum, ulong, total))
+{
+    size_t at = atomic_fetch_add(&seen_count, 1);
+    if (at < 8)
+        atomic_store(&seen_sizes[at], DIVVY_COUNT);
+    DIVVY_FOR (i)
+        total[DIVVY_LANE] += 1;
+}
+
+static void check_sizes(divvy *dv)
+{
+    ulong total;
+    // A fixed partition holds for all partitions but the last of each home. A fold runs in blocks of 16384 indices.
+    atomic_store(&seen_count, 0);
+    STATUS(DIVVY_OK, divvy_run(dv, note_sizes, 40, .total = &total, .with = {.partition = 10}));
+    CHECK_EQ(total, 40);
+    CHECK_EQ(seen_count, 4);
+    for (int k = 0; k < 4; k++)
+        CHECK_EQ(seen_sizes[k], 10);
+    // The first partition of a device has the size that was asked for; also if the kernel is known by now.
+    for (int again = 0; again < 3; again++) {
+        atomic_store(&seen_count, 0);
+        STATUS(DIVVY_OK, divvy_run(dv, note_sizes, 4000, .total = &total, .with = {.first_partition = 123}));
+        CHECK_EQ(total, 4000);
+        CHECK_EQ(seen_sizes[0], 123);
+    }
+}
+
+/* ---- Refusals ---- */
+
+static void check_refusals(divvy *dv)
+{
+    int some[64] = {0};
+    long total, least, most;
+    struct mark_args fine = {.hits = some, .total = &total, .least = &least, .most = &most};
+
+    // A misspelt schedule is refused with those there are, also as the very first call of a context.
+    STATUS(DIVVY_INVALID, divvy_run(dv, mark, 64, .hits = some, .total = &total, .least = &least, .most = &most,
+                                    .with = {.schedule = "gaurded"}));
+    CHECK_HAS(divvy_error(), "gaurded");
+    CHECK_HAS(divvy_error(), "guarded");
+
+    // A NULL array is refused by name, and so is the target of a fold.
+    STATUS(DIVVY_INVALID, divvy_run(dv, mark, 64, .hits = NULL, .total = &total, .least = &least, .most = &most));
+    CHECK_HAS(divvy_error(), "\"hits\" is NULL");
+    STATUS(DIVVY_INVALID, divvy_run(dv, mark, 64, .hits = some, .total = &total, .most = &most));
+    CHECK_HAS(divvy_error(), "\"least\" is NULL");
+
+    // A forgotten extent is zero, and refused by name.
+    int table[4] = {0}, out[64];
+    STATUS(DIVVY_INVALID, divvy_run(dv, blend, 16, .entries = 4, .source = some, .table = table, .blended = out));
+    CHECK_HAS(divvy_error(), "the extent of \"source\" is zero");
+    STATUS(DIVVY_INVALID, divvy_run(dv, blend, 16, .width = 1, .source = some, .table = table, .blended = out));
+    CHECK_HAS(divvy_error(), "the extent of \"table\" is zero");
+
+    // A written array may overlap nothing, not even by one element; arrays that are read may.
+    STATUS(DIVVY_INVALID, divvy_run(dv, blend, 16, .width = 1, .entries = 4, .source = some, .table = table,
+                                    .blended = some + 15));
+    CHECK_HAS(divvy_error(), "\"blended\"");
+    CHECK_HAS(divvy_error(), "\"source\"");
+    STATUS(DIVVY_OK, divvy_run(dv, blend, 16, .width = 1, .entries = 4, .source = some, .table = some, .blended = some + 16));
+    STATUS(DIVVY_INVALID, divvy_run(dv, mark, 64, .hits = some, .total = &total, .least = &total, .most = &most));
+    CHECK_HAS(divvy_error(), "\"least\"");
+
+    // A count whose arrays would exceed the address space is refused, and nothing is touched.
+    some[0] = 77;
+    STATUS(DIVVY_INVALID, divvy_run(dv, mark, SIZE_MAX, .hits = some, .total = &total, .least = &least, .most = &most));
+    CHECK_HAS(divvy_error(), "\"hits\"");
+    STATUS(DIVVY_INVALID, divvy_run(dv, mark, SIZE_MAX / 4, .hits = some, .total = &total, .least = &least, .most = &most));
+    CHECK_EQ(some[0], 77);
+
+    // A filter that makes no sense is INVALID; one that leaves nothing is NO_DEVICE.
+    fine.with.devices = "cpu:x";
+    STATUS(DIVVY_INVALID, divvy_run_kernel(dv, &mark_kernel, 64, &fine, sizeof fine));
+    fine.with.devices = "cpu:400";
+    STATUS(DIVVY_NO_DEVICE, divvy_run_kernel(dv, &mark_kernel, 64, &fine, sizeof fine));
+    CHECK_HAS(divvy_error(), "cpu:400");
+    fine.with.devices = NULL;
+
+    // NULL for the kernel or the arguments, a kernel of another version, arguments that are too short.
+    divvy_kernel other = mark_kernel;
+    other.abi = 99;
+    STATUS(DIVVY_INVALID, divvy_run_kernel(dv, &other, 64, &fine, sizeof fine));
+    CHECK_HAS(divvy_error(), "99");
+    STATUS(DIVVY_INVALID, divvy_prepare_kernel(dv, &other));
+    STATUS(DIVVY_INVALID, divvy_run_kernel(dv, NULL, 64, &fine, sizeof fine));
+    STATUS(DIVVY_INVALID, divvy_prepare_kernel(dv, NULL));
+    STATUS(DIVVY_INVALID, divvy_run_kernel(dv, &mark_kernel, 64, NULL, sizeof fine));
+    STATUS(DIVVY_INVALID, divvy_run_kernel(dv, &mark_kernel, 64, &fine, 8));
+    STATUS(DIVVY_INVALID, divvy_wait(NULL));
+    STATUS(DIVVY_INVALID, divvy_open(NULL, NULL));
+
+    // Submitting never fails: what is wrong is told by waiting, to the thread that waits.
+    divvy_future *future = divvy_submit(dv, mark, 64, .hits = NULL);
+    CHECK(future != NULL);
+    STATUS(DIVVY_INVALID, divvy_wait(future));
+    CHECK_HAS(divvy_error(), "NULL");
+
+    // The error stays until the next failure: success does not take it away.
+    STATUS(DIVVY_OK, divvy_run_kernel(dv, &mark_kernel, 64, &fine, sizeof fine));
+    CHECK_HAS(divvy_error(), "NULL");
+
+    // A job that was refused is a finished job too.
+    STATUS(DIVVY_INVALID, divvy_run(dv, mark, 64, .hits = NULL));
+    const divvy_report *report = divvy_last(dv);
+    CHECK(report == NULL || report->status == DIVVY_INVALID);
+}
+
+/* No array is looked at, and folds give their identity. */
+static void check_nothing(divvy *dv)
+{
+    long total = 9, least = 9, most = 9;
+    STATUS(DIVVY_OK, divvy_run(dv, mark, 0, .hits = NULL, .total = &total, .least = &least, .most = &most));
+    CHECK_EQ(total, 0);
+    CHECK_EQ(least, LONG_MAX);
+    CHECK_EQ(most, LONG_MIN);
+    STATUS(DIVVY_OK, divvy_run(dv, blend, 0, .width = 0, .source = NULL, .table = NULL, .blended = NULL));
+    STATUS(DIVVY_OK, divvy_wait(divvy_submit(dv, toil, 0, .y = (uint *)1)));
+}
+
+static void check_names(divvy *dv, divvy *other)
+{
+    uint y[100];
+    char name[] = "step 3";
+    STATUS(DIVVY_OK, divvy_run(dv, toil, 100, .turns = 1, .y = y, .with = {.name = name, .schedule = "dynamic"}));
+    name[0] = 'X'; // the name was copied
+    const divvy_report *report = divvy_last(dv);
+    CHECK_STR(report->name, "step 3");
+    CHECK_STR(report->kernel, "toil");
+    CHECK_STR(report->schedule, "dynamic");
+    CHECK(divvy_last(other) == NULL);
+    STATUS(DIVVY_OK, divvy_run(dv, toil, 100, .turns = 1, .y = y));
+    CHECK_STR(divvy_last(dv)->name, "toil");
+}
+
+static void check_devices(void)
+{
+    divvy *dv = OPEN(.backend = "cpu,fake", .threads = 1);
+    divvy_device device;
+    size_t count = divvy_device_count(dv);
+    // Every backend was probed by the question: a core and the four fakes.
+    CHECK_EQ(count, 1 + FAKE_DEVICES);
+    STATUS(DIVVY_OK, divvy_device_at(dv, 0, &device));
+    CHECK_STR(device.backend, "cpu");
+    CHECK_EQ(device.type, DIVVY_CORE);
+    CHECK_EQ(device.cores, 1);
+    CHECK(!device.staged && !device.retired);
+    STATUS(DIVVY_OK, divvy_device_at(dv, 2, &device));
+    CHECK_STR(device.id, "fake:1");
+    CHECK_STR(device.name, "fake single");
+    CHECK_EQ(device.granule, 64);
+    CHECK(device.staged);
+    STATUS(DIVVY_NOT_FOUND, divvy_device_at(dv, count, &device));
+    divvy_close(dv);
+
+    // A filter of a call may name a device of a backend that nobody has needed so far.
+    dv = OPEN(.backend = "cpu,fake");
+    uint y[1000];
+    STATUS(DIVVY_OK, divvy_run(dv, toil, 1000, .turns = 1, .y = y, .with = {.devices = "fake:0"}));
+    const divvy_report *report = divvy_last(dv);
+    CHECK(report && report->share_count == 1 && strcmp(report->shares[0].id, "fake:0") == 0);
+    divvy_close(dv);
+}
+
+/* Kernels are ready on every device afterwards; what builds nowhere is told. */
+static void check_prepare(void)
+{
+    fake_behave();
+    divvy *dv = OPEN(.backend = "cpu,fake");
+    STATUS(DIVVY_OK, divvy_prepare(dv, mark));
+    for (unsigned d = 0; d < FAKE_DEVICES; d++)
+        CHECK_EQ(fake_at(d)->loaded, 1);
+    STATUS(DIVVY_OK, divvy_prepare(dv, mark));
+    CHECK_EQ(fake_at(0)->loaded, 1);
+    STATUS(DIVVY_OK, divvy_prepare(dv, note_sizes));
+    divvy_close(dv);
+    dv = OPEN(.backend = "fake", .log = "error");
+    for (unsigned d = 0; d < FAKE_DEVICES; d++)
+        fake_at(d)->fail_load = 1;
+    STATUS(DIVVY_BUILD_FAILED, divvy_prepare(dv, mark));
+    CHECK_HAS(divvy_error(), "told not to build mark");
+    STATUS(DIVVY_NO_DEVICE, divvy_prepare(dv, note_sizes)); // host kernels run on cores only
+    divvy_close(dv);
+    fake_behave();
+}
+
+int main(void)
+{
+    limit_time(240);
+    hits = malloc(MANY * sizeof *hits);
+
+    divvy *dv = OPEN(.backend = "cpu"), *other = OPEN(.backend = "cpu", .threads = 1);
+    check_refusals(dv);
+    check_refusals(other);
+    check_nothing(dv);
+    check_names(dv, other);
+    check_sizes(other);
+
+    // A static job that leaves some members out is done by the others, whole.
+    STATUS(DIVVY_OK, divvy_run(dv, mark, 64, .hits = hits, .total = &(long){0}, .least = &(long){0}, .most = &(long){0},
+                               .with = {.devices = "cpu:0", .schedule = "static"}));
+    STATUS(DIVVY_OK, divvy_run(dv, mark, 64, .hits = hits, .total = &(long){0}, .least = &(long){0}, .most = &(long){0},
+                               .with = {.devices = "cpu:1", .schedule = "static"}));
+    divvy *mixed = OPEN(.backend = "cpu,fake", .devices = "cpu,fake:0");
+    ulong total;
+    STATUS(DIVVY_OK, divvy_run(mixed, note_sizes, 5000, .total = &total, .with = {.schedule = "static"}));
+    CHECK_EQ(total, 5000);
+    check_mark(mixed, PRIME, (divvy_call_options){.schedule = "static", .devices = "cpu"});
+    check_mark(mixed, PRIME, (divvy_call_options){.schedule = "static", .devices = "fake"});
+    divvy_close(mixed);
+    divvy_close(other);
+    divvy_close(dv);
+
+    check_everywhere();
+    check_devices();
+    check_prepare();
+    free(hits);
+    return check_summary();
+}
