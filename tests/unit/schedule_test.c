@@ -72,6 +72,7 @@ static void draw(struct game *game, const struct dv_schedule *schedule, uint64_t
                                  .fixed_ns = check_random(random) % 4 ? (double)draw_count(random, 1e8) : 0,
                                  .upload_ns = check_random(random) % 4 ? 0 : (double)draw_count(random, 1e7),
                                  .cap = check_random(random) % 4 ? 0 : draw_count(random, 1e6)};
+        pace->out = d > 0 && check_random(random) % 8 == 0;
         if (pace->cap > pace->granule) /* as a job does */
             pace->cap -= pace->cap % pace->granule;
         game->true_ns[d] = exp(check_uniform(random, -3, 12));
@@ -129,7 +130,7 @@ static bool ask_all(struct game *game)
 {
     bool works = false;
     for (unsigned d = 0; d < game->plan.pace_count; d++) {
-        if (!game->came[d] && (d == 0 || check_random(&game->random) % 4 == 0)) {
+        if (!game->came[d] && !game->paces[d].out && (d == 0 || check_random(&game->random) % 4 == 0)) {
             game->came[d] = true;
             game->paces[d].stand = DV_HERE;
         }
@@ -158,10 +159,12 @@ static void play(const struct dv_schedule *schedule, uint64_t *random)
     size_t sizes[DEVICES_MAX], laid_out = 0, partitions = 0;
     draw(&game, schedule, random);
 
-    /* The homes hold every index. */
+    /* The homes hold every index, and who takes no part has none. */
     schedule->lay_out(&game.plan, sizes);
-    for (unsigned d = 0; d < game.plan.pace_count; d++)
+    for (unsigned d = 0; d < game.plan.pace_count; d++) {
+        CHECK(!game.paces[d].out || sizes[d] == 0);
         laid_out += sizes[d];
+    }
     CHECK_EQ(laid_out, game.plan.count);
 
     /* As long as anything remains, somebody works: nobody is refused for ever because of the others. */
