@@ -107,6 +107,17 @@ static double upload_ns(const struct dv_job *job, const struct dv_unit *unit)
     return unit->rates.upload_bytes_per_s ? (double)bytes * 1e9 / (double)unit->rates.upload_bytes_per_s : 0;
 }
 
+/* Whether some device is on its way, or may still be. Under the job's mutex. */
+static bool awaits_devices(struct dv_job *job)
+{
+    bool awaits = job->latecomers && atomic_load(&job->crew->unprobed) > 0;
+    for (unsigned m = job->crew->core_count; m < job->member_count && !awaits; m++) {
+        enum dv_standing standing = atomic_load(&job->members[m].standing);
+        awaits = standing == DV_WAITING || (standing == DV_WANTED && job->plan.paces[m].stand == DV_AWAY);
+    }
+    return awaits;
+}
+
 static bool make_ready(struct dv_job *job, struct dv_member *member)
 {
     if (atomic_load_explicit(&member->standing, memory_order_acquire) == DV_READY)
@@ -124,6 +135,8 @@ static bool make_ready(struct dv_job *job, struct dv_member *member)
         pace->cap -= pace->cap % pace->granule;
     pace->upload_ns = unit->facts.staged ? upload_ns(job, unit) : 0;
     pace->stand = DV_HERE;
+    if (shared)
+        job->plan.latecomers = awaits_devices(job);
     member->ready_ns = unit->core >= 0 ? job->submitted_ns : dv_now_ns();
     if (shared)
         pthread_mutex_unlock(&job->mutex);
