@@ -318,9 +318,9 @@ static void tell_schedule(struct dv_job *job, struct dv_member *member, uint64_t
     if (!job->plan.schedule->adaptive)
         return;
     pthread_mutex_lock(&job->mutex);
-    job->plan.schedule->done(&job->plan, index_of(job, member), now_ns, count, busy_ns);
-    bool recall = job->turned_away && job->unclaimed > 0;
-    job->turned_away = false;
+    bool news = job->plan.schedule->done(&job->plan, index_of(job, member), now_ns, count, busy_ns);
+    bool recall = news && job->turned_away;
+    job->turned_away = job->turned_away && !news;
     pthread_mutex_unlock(&job->mutex);
     if (recall) /* what was learned may change what those get who were told to wait */
         dv_job_recall(job);
