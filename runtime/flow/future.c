@@ -39,12 +39,12 @@ static struct dv_member *attend(struct dv_job *job, int core)
     return member;
 }
 
-/* A job of no index is over at once. True: it is over, for this or another reason. */
+/* A job of no index that writes nothing is over at once. True: it is over, for this or another reason. */
 static bool is_trivial(struct dv_job *job)
 {
     if (dv_job_is_over(job))
         return true;
-    if (job->count > 0 || (job->prepares && atomic_load(&job->pending) > 0))
+    if (job->count > 0 || job->has_folds || job->has_results || (job->prepares && atomic_load(&job->pending) > 0))
         return false;
     dv_job_finish_empty(job);
     return true;
@@ -52,11 +52,18 @@ static bool is_trivial(struct dv_job *job)
 
 static void publish(struct dv_job *job, bool *out_free)
 {
-    if (dv_pool_publish(job, out_free) != DIVVY_OK) {
-        job->status = DIVVY_NO_MEMORY;
+    bool empty = job->count == 0 && !job->prepares; /* then one index stands for writing the identities, in order */
+    if (empty)
+        atomic_store(&job->pending, 1);
+    divvy_status status = dv_pool_publish(job, out_free);
+    if (status != DIVVY_OK) {
+        job->status = status;
         job->error = strdup(dv_error_text());
         *out_free = false;
         atomic_store(&job->over, true);
+    } else if (empty && *out_free) {
+        *out_free = false;
+        dv_job_account(job, 1, 0);
     }
 }
 

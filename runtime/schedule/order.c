@@ -1,5 +1,7 @@
 #include "schedule/order.h"
 
+#include "base/status.h"
+
 #include <stdlib.h>
 
 static bool overlap(const struct dv_argument *a, const struct dv_argument *b)
@@ -40,13 +42,26 @@ bool dv_order_clashes_with_ancestor(const struct dv_job *job)
     return false;
 }
 
-/* Whether `job` waits for an ancestor of `child`, perhaps through others. */
-static bool waits_for_ancestor(const struct dv_job *job, const struct dv_job *child)
+/* Marks the jobs that cannot end before `child` does: its ancestors, whose kernels may wait for it, those that wait for
+ * a marked one, and those with a marked child. */
+static void mark_needing(struct dv_order *order, const struct dv_job *child)
 {
-    for (unsigned w = 0; child->parent && w < job->waits_count; w++)
-        if (is_ancestor(job->waits_for[w], child) || waits_for_ancestor(job->waits_for[w], child))
-            return true;
-    return false;
+    for (struct dv_job *job = order->first; job; job = job->next)
+        job->needed = is_ancestor(job, child);
+    for (bool grown = true; grown;) {
+        grown = false;
+        for (struct dv_job *job = order->first; job; job = job->next) {
+            bool needs = job->needed;
+            for (unsigned w = 0; !needs && w < job->waits_count; w++)
+                needs = job->waits_for[w]->needed;
+            grown = grown || needs != job->needed;
+            job->needed = needs;
+            for (struct dv_job *above = job->parent; needs && above; above = above->parent) {
+                grown = grown || !above->needed;
+                above->needed = true;
+            }
+        }
+    }
 }
 
 static bool add_wait(struct dv_job *job, struct dv_job *earlier)
@@ -73,35 +88,55 @@ static void drop_wait(struct dv_job *job, const struct dv_job *earlier)
     }
 }
 
-bool dv_order_enter(struct dv_order *order, struct dv_job *job)
+static divvy_status find_place(struct dv_order *order, struct dv_job *job)
 {
     job->waits_count = 0;
+    if (job->parent)
+        mark_needing(order, job);
     for (struct dv_job *other = order->first; other; other = other->next) {
         if (is_ancestor(other, job) || !conflict(job, other))
             continue;
-        bool later = waits_for_ancestor(other, job);
-        if (!add_wait(later ? other : job, later ? job : other)) {
-            for (struct dv_job *undo = order->first; undo; undo = undo->next)
-                drop_wait(undo, job);
-            return false;
-        }
+        bool passed = job->parent && other->needed; /* it waits for an ancestor, which may wait for the child */
+        if (passed && dv_order_may_run(other))
+            return dv_fail(DIVVY_INVALID, "%s: submitted inside %s, it touches what %s writes, whose own child waits for "
+                           "%s", job->kernel->name, job->parent->kernel->name, other->kernel->name,
+                           job->parent->kernel->name);
+        if (!add_wait(passed ? other : job, passed ? job : other))
+            return dv_fail(DIVVY_NO_MEMORY, "%s: no memory to order it after other jobs", job->kernel->name);
+    }
+    return DIVVY_OK;
+}
+
+divvy_status dv_order_enter(struct dv_order *order, struct dv_job *job)
+{
+    divvy_status status = find_place(order, job);
+    if (status != DIVVY_OK) {
+        for (struct dv_job *undo = order->first; undo; undo = undo->next)
+            drop_wait(undo, job);
+        return status;
     }
     job->next = NULL;
     job->previous = order->last;
     *(order->last ? &order->last->next : &order->first) = job;
     order->last = job;
-    return true;
+    return DIVVY_OK;
 }
 
-bool dv_order_leave(struct dv_order *order, struct dv_job *job)
+bool dv_order_leave(struct dv_order *order, struct dv_job *job, struct dv_job **out_empties)
 {
+    *out_empties = NULL;
     *(job->previous ? &job->previous->next : &order->first) = job->next;
     *(job->next ? &job->next->previous : &order->last) = job->previous;
     bool freed = false;
     for (struct dv_job *other = order->first; other; other = other->next) {
-        if (other->waits_count) {
-            drop_wait(other, job);
-            freed = freed || other->waits_count == 0;
+        if (other->waits_count == 0)
+            continue;
+        drop_wait(other, job);
+        freed = freed || other->waits_count == 0;
+        if (other->waits_count == 0 && other->count == 0 && !other->prepares) {
+            dv_job_keep(other);
+            other->next_spare = *out_empties;
+            *out_empties = other;
         }
     }
     return freed;

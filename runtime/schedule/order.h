@@ -10,11 +10,13 @@ struct dv_order {
 };
 
 /* Puts a job in flight, behind every job it must wait for. A child goes before jobs that wait for an ancestor of it,
- * since the ancestor may wait for the child. False: no memory. */
-bool dv_order_enter(struct dv_order *order, struct dv_job *job);
+ * since the ancestor may wait for the child. INVALID if such a job runs already, so that each would wait for the other;
+ * NO_MEMORY. */
+divvy_status dv_order_enter(struct dv_order *order, struct dv_job *job);
 
-/* Takes a job out of flight. True if that set another one free. */
-bool dv_order_leave(struct dv_order *order, struct dv_job *job);
+/* Takes a job out of flight. True if that set another one free. *out_empties: of those set free, the jobs of no index,
+ * which nobody works on: linked by next_spare, kept by a reference, to be accounted for. */
+bool dv_order_leave(struct dv_order *order, struct dv_job *job, struct dv_job **out_empties);
 
 static inline bool dv_order_may_run(const struct dv_job *job)
 {

@@ -417,18 +417,16 @@ static void announce(void)
 divvy_status dv_pool_publish(struct dv_job *job, bool *out_free)
 {
     pthread_mutex_lock(&dv_pool.mutex);
-    bool entered = dv_order_enter(&dv_pool.order, job);
+    divvy_status status = dv_order_enter(&dv_pool.order, job);
     *out_free = dv_order_may_run(job);
-    if (entered) {
+    if (status == DIVVY_OK) {
         dv_job_keep(job);
         atomic_fetch_add(&job->crew->in_flight, 1);
     }
     pthread_mutex_unlock(&dv_pool.mutex);
-    if (!entered)
-        return dv_fail(DIVVY_NO_MEMORY, "%s: no memory to order it after other jobs", job->kernel->name);
-    if (!atomic_load(&job->quiet))
+    if (status == DIVVY_OK && !atomic_load(&job->quiet))
         announce();
-    return DIVVY_OK;
+    return status;
 }
 
 void dv_pool_open_up(struct dv_job *job)
@@ -441,13 +439,20 @@ void dv_pool_retract(struct dv_job *job)
 {
     struct dv_crew *crew = job->crew;
     pthread_mutex_lock(&dv_pool.mutex);
-    bool freed = dv_order_leave(&dv_pool.order, job);
+    struct dv_job *empties;
+    bool freed = dv_order_leave(&dv_pool.order, job, &empties);
     pthread_mutex_unlock(&dv_pool.mutex);
     atomic_store_explicit(&job->over, true, memory_order_release);
     atomic_fetch_sub(&crew->in_flight, 1);
     if (freed)
         dv_bell_ring(&dv_pool.work);
     dv_bell_ring(&dv_pool.over);
+    while (empties) {
+        struct dv_job *empty = empties;
+        empties = empty->next_spare;
+        dv_job_account(empty, 1, 0);
+        dv_job_release(empty);
+    }
     dv_job_release(job);
 }
 

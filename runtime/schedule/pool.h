@@ -56,8 +56,8 @@ divvy_status dv_pool_hire(struct dv_crew *crew, struct dv_unit *unit);
 /* Makes a worker for a crew's first seat, which otherwise only those who wait take. */
 void dv_pool_hire_first(struct dv_crew *crew);
 
-/* Puts a job in flight and wakes the workers, unless it is quiet. NO_MEMORY: it is not in flight. *out_free: it may
- * run at once. */
+/* Puts a job in flight and wakes the workers, unless it is quiet. NO_MEMORY, or INVALID where no order is possible: it
+ * is not in flight. *out_free: it may run at once. */
 divvy_status dv_pool_publish(struct dv_job *job, bool *out_free);
 
 /* A quiet job becomes everybody's. */
