@@ -53,6 +53,21 @@ static void check(const char *name)
     memset(results, 0, count * sizeof *results);
 }
 
+/* By the fastest of many tries, since others may use the machine. */
+static unsigned turns_of_a_microsecond(void)
+{
+    enum { TURNS = 100000, TRIES = 50 };
+    double best = 0;
+    for (unsigned k = 0; k < TRIES; k++) {
+        double begin = bench_now_ns();
+        volatile uint64_t kept = chain(k, TURNS);
+        (void)kept;
+        double ns = bench_now_ns() - begin;
+        best = k == 0 || ns < best ? ns : best;
+    }
+    return (unsigned)(1000 * TURNS / best);
+}
+
 int main(int argc, char **argv)
 {
     enum { MOST = 4 };
@@ -61,10 +76,7 @@ int main(int argc, char **argv)
     const struct openmp *const *openmp = openmp_load(cores);
     count = bench_smoke() ? 500 : 20000;
     results = bench_alloc(count * sizeof *results);
-    double begin = bench_now_ns();
-    volatile uint64_t kept = chain(1, 10000000);
-    (void)kept;
-    turns = (unsigned)(1000 * 10000000.0 / (bench_now_ns() - begin));
+    turns = turns_of_a_microsecond();
 
     struct bench_contender contenders[2 + MOST] = {
         {.name = "divvy dynamic", .run = run_divvy,
