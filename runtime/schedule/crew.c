@@ -40,30 +40,37 @@ static unsigned guess_spare(const struct dv_crew *crew, unsigned count)
     return guess < count ? guess : count - 1;
 }
 
-/* The cores that a filter names outright, such as cpu:0-3, in that order, and how many (out_cores may be NULL). */
-static unsigned named_cores(const struct dv_crew *crew, const struct dv_plugin *plugin, unsigned *out_cores)
-{
-    unsigned count = 0;
-    for (unsigned k = 0; k < crew->filter.count; k++) {
-        const struct dv_filter_item *item = &crew->filter.items[k];
-        if (strcmp(item->backend, plugin->name) != 0 || item->by != DV_FILTER_RANGE)
-            continue;
-        for (unsigned core = item->low; core <= item->high && core < crew->host->core_count; core++)
-            if (core < plugin->device_count && count < DV_CREW_MAX) {
-                if (out_cores)
-                    out_cores[count] = core;
-                count++;
-            }
-    }
-    return count;
-}
-
 static bool contains(const unsigned *cores, unsigned count, unsigned core)
 {
     for (unsigned c = 0; c < count; c++)
         if (cores[c] == core)
             return true;
     return false;
+}
+
+/* Whether the filter picks single cores, such as cpu:0-3, and not all of them. */
+static bool picks_cores(const struct dv_crew *crew, const struct dv_plugin *plugin)
+{
+    bool picks = is_named(crew, plugin);
+    for (unsigned k = 0; k < crew->filter.count; k++)
+        if (strcmp(crew->filter.items[k].backend, plugin->name) == 0 && crew->filter.items[k].by == DV_FILTER_ALL)
+            picks = false;
+    return picks;
+}
+
+/* The cores that it picks, in its order, each once: at most `room`. */
+static unsigned picked_cores(const struct dv_crew *crew, const struct dv_plugin *plugin, unsigned room,
+                             unsigned *out_cores)
+{
+    unsigned count = 0;
+    for (unsigned k = 0; k < crew->filter.count; k++) {
+        const struct dv_filter one = {.count = 1, .items = &crew->filter.items[k]};
+        for (unsigned core = 0; core < crew->host->core_count && core < plugin->device_count && count < room; core++)
+            if (!contains(out_cores, count, core) &&
+                dv_filter_match(&one, plugin->name, core, plugin->devices[core].facts.name))
+                out_cores[count++] = core;
+    }
+    return count;
 }
 
 /* Chooses the cores for the workers and those left to other backends. `eager`: the backend that runs on cores. */
@@ -82,10 +89,10 @@ static divvy_status choose_cores(struct dv_crew *crew, const struct dv_plugin *e
         crew->member_of_core[core] = -1;
     DV_TRY(dv_topology_place(crew->settings.bind, count, chosen, &crew->bound));
 
-    unsigned named = eager ? named_cores(crew, eager, crew->cores) : 0;
+    const bool picked = eager && eager->device_count > 1 && picks_cores(crew, eager);
     unsigned spare = guess_spare(crew, count);
-    if (named) {
-        crew->core_count = named < count ? named : count;
+    if (picked) {
+        crew->core_count = picked_cores(crew, eager, count, crew->cores);
         for (unsigned c = 0; c < count; c++)
             if (!contains(crew->cores, crew->core_count, chosen[c]))
                 crew->spare_cores[crew->spare_count++] = chosen[c];
@@ -103,7 +110,7 @@ static divvy_status choose_cores(struct dv_crew *crew, const struct dv_plugin *e
         for (unsigned c = 0; c < count; c++)
             crew->spare_cores[crew->spare_count++] = chosen[c];
     }
-    if (!spare && !named && eager)
+    if (!spare && !picked && eager)
         crew->spare_count = 0;
     return DIVVY_OK;
 }
@@ -299,12 +306,15 @@ static divvy_status choose(struct dv_crew *crew)
         DV_TRY(dv_registry_probe(eager, NULL, 0, 0));
     if (eager && eager->device_count == 0)
         eager = NULL;
+    if (eager && eager->device_count == 1 &&
+        !dv_filter_match(&crew->filter, eager->name, 0, eager->devices[0].facts.name))
+        eager = NULL;
     DV_TRY(choose_cores(crew, eager));
     for (unsigned p = 0; p < crew->plugin_count; p++)
         if (!is_eager(crew->plugins[p]) && probes_at_once(crew, crew->plugins[p]))
             DV_TRY(probe_plugin(crew, crew->plugins[p]));
     if (eager)
-        give_back_spare(crew, named_cores(crew, eager, NULL) == 0 && eager->device_count > 1);
+        give_back_spare(crew, !picks_cores(crew, eager) && eager->device_count > 1);
     DV_TRY(dv_pool_enter(crew));
     crew->entered = true;
     if (eager)
