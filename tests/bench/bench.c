@@ -18,9 +18,9 @@ static cpu_set_t free_mask, openmp_mask;
 static void find_cores(void)
 {
     hwloc_topology_t topology;
-    if (sched_getaffinity(0, sizeof free_mask, &free_mask) || hwloc_topology_init(&topology) ||
-        hwloc_topology_load(topology))
-        bench_require(false, "the machine", "its topology");
+    bench_require(sched_getaffinity(0, sizeof free_mask, &free_mask) == 0, "the machine", "where this process may run");
+    bench_require(hwloc_topology_init(&topology) == 0 && hwloc_topology_load(topology) == 0, "the machine",
+                  "its topology");
     openmp_mask = free_mask;
     int cores = hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_CORE);
     processors = calloc((size_t)cores + 1, sizeof *processors);
@@ -174,6 +174,12 @@ static double quantile(struct bench_series *series, size_t part, size_t of)
     return series->ns[series->count * part / of];
 }
 
+void bench_forget(struct bench_series *series)
+{
+    free(series->ns);
+    *series = (struct bench_series){0};
+}
+
 double bench_median(struct bench_series *series)
 {
     return quantile(series, 1, 2);
@@ -246,7 +252,7 @@ void bench_measure(const struct bench_row *row, const struct bench_contender *co
         double median = bench_median(&series[c]), quiet = bench_quiet(&series[c]);
         bench_print(row->name, contenders[c].name, figure(row, median), row->unit, figure(row, quiet),
                     best_median != 0 ? median / best_median : 0, best_quiet != 0 ? quiet / best_quiet : 0);
-        free(series[c].ns);
+        bench_forget(&series[c]);
     }
     free(series);
 }

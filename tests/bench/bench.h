@@ -51,6 +51,7 @@ void bench_measure(const struct bench_row *row, const struct bench_contender *co
 
 /* The same, of times that the program took itself. */
 void bench_add(struct bench_series *series, double ns);
+void bench_forget(struct bench_series *series);
 double bench_median(struct bench_series *series);
 double bench_quiet(struct bench_series *series);
 void bench_print(const char *row, const char *name, double median, const char *unit, double quiet, double ratio,

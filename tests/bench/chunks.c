@@ -3,6 +3,7 @@
 #include "openmp.h"
 #include "work.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static size_t count;
@@ -127,7 +128,9 @@ int main(int argc, char **argv)
         bool compared = c != 1 && contender_count > 2;
         bench_print(c == 1 ? "1 us chunk, the work" : "1 us chunk, cost", contenders[c].name, median, "ns", quiet,
                     compared ? median / peer_median : 0, compared ? quiet / peer_quiet : 0);
+        bench_forget(&cost[c]);
     }
     divvy_close(contenders[0].context);
+    free(results);
     return 0;
 }

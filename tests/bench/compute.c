@@ -73,5 +73,7 @@ int main(int argc, char **argv)
     options_make(&options, bench_smoke() ? 5000 : 4 << 20);
     measure(true, openmp);
     measure(false, openmp);
+    bodies_free(&bodies);
+    options_free(&options);
     return 0;
 }

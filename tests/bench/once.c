@@ -46,5 +46,6 @@ int main(int argc, char **argv)
         divvy_close(dv);
     }
     bench_require(bodies_done(&work), "once", argv[1]);
+    bodies_free(&work);
     return 0;
 }

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "black_scholes.cl"
@@ -46,6 +47,14 @@ void bodies_make(struct bodies *work, size_t count)
     for (int c = 0; c < 3; c++)
         work->acceleration[c] = bench_alloc(count * sizeof(float));
     spoil(work);
+}
+
+void bodies_free(struct bodies *work)
+{
+    for (int c = 0; c < 4; c++)
+        free(work->at[c]);
+    for (int c = 0; c < 3; c++)
+        free(work->acceleration[c]);
 }
 
 void bodies_run(divvy *dv, struct bodies *work, const char *row, const char *name)
@@ -103,6 +112,13 @@ void options_make(struct options *work, size_t count)
     }
     memset(work->call, 0xff, count * sizeof(float));
     memset(work->put, 0xff, count * sizeof(float));
+}
+
+void options_free(struct options *work)
+{
+    float *arrays[] = {work->spot, work->strike, work->years, work->call, work->put};
+    for (size_t k = 0; k < sizeof arrays / sizeof *arrays; k++)
+        free(arrays[k]);
 }
 
 void options_run(divvy *dv, struct options *work, const char *row, const char *name)

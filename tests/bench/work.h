@@ -15,6 +15,7 @@ struct bodies {
     float *at[4], *acceleration[3]; /* x, y, z, mass; x, y, z */
 };
 void bodies_make(struct bodies *work, size_t count);
+void bodies_free(struct bodies *work);
 void bodies_run(divvy *dv, struct bodies *work, const char *row, const char *name);
 /* Whether every result was written since they were spoilt. */
 bool bodies_done(const struct bodies *work);
@@ -27,6 +28,7 @@ struct options {
     float *spot, *strike, *years, *call, *put;
 };
 void options_make(struct options *work, size_t count);
+void options_free(struct options *work);
 void options_run(divvy *dv, struct options *work, const char *row, const char *name);
 /* Against the formula in double with the error function, every 101st option. */
 void options_check(struct options *work, const char *row, const char *name);
