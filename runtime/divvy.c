@@ -174,12 +174,18 @@ divvy_status divvy_run_kernel(divvy *dv, const divvy_kernel *kernel, size_t coun
 
 divvy_future *divvy_submit_kernel(divvy *dv, const divvy_kernel *kernel, size_t count, const void *args, size_t args_size)
 {
+    char before[DV_ERROR_BYTES]; /* what is wrong is told by waiting: this call does not fail */
+    strcpy(before, dv_error_text());
     dv = default_or(dv);
     divvy_status status = check_usable(dv);
-    if (status != DIVVY_OK)
-        return (divvy_future *)dv_job_make_failed(status, dv_error_text());
+    if (status != DIVVY_OK) {
+        struct dv_job *failed = dv_job_make_failed(status, dv_error_text());
+        dv_error_set(before);
+        return (divvy_future *)failed;
+    }
     struct dv_job *job = dv_future_submit(&dv->crew, kernel, count, args, args_size);
     job->context = dv->number;
+    dv_error_set(before);
     return (divvy_future *)job;
 }
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Long enough for the end of a build log. */
-static _Thread_local char error_text[4096];
+static _Thread_local char error_text[DV_ERROR_BYTES];
 
 divvy_status dv_fail_v(divvy_status status, const char *prefix, const char *format, va_list values)
 {

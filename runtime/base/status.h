@@ -19,10 +19,11 @@ divvy_status dv_fail(divvy_status status, const char *format, ...) __attribute__
 divvy_status dv_fail_v(divvy_status status, const char *prefix, const char *format, va_list values)
     __attribute__((format(printf, 3, 0)));
 
-/* This thread's error text; never NULL. */
+/* This thread's error text; never NULL. At most DV_ERROR_BYTES with its zero. */
+enum { DV_ERROR_BYTES = 4096 };
 const char *dv_error_text(void);
 
-/* Takes over a text from another thread, such as a job's. */
+/* Takes over a text from another thread, such as a job's, or brings back an earlier one of this thread. */
 void dv_error_set(const char *text);
 
 #endif
