@@ -41,10 +41,14 @@ void dv_plan_lay_out_cores(const struct dv_plan *plan, size_t *sizes)
     unsigned homes = 0, given = 0;
     for (unsigned d = 0; d < plan->pace_count; d++)
         homes += has_home(plan, d);
+    size_t step = plan->partition ? plan->partition : 1, left = plan->count;
+    size_t steps = plan->count / step + (plan->count % step != 0);
     for (unsigned d = 0; d < plan->pace_count; d++) {
         sizes[d] = 0;
         if (has_home(plan, d)) {
-            sizes[d] = plan->count / homes + (given < plan->count % homes);
+            size_t own = steps / homes + (given < steps % homes);
+            sizes[d] = own > left / step ? left : own * step;
+            left -= sizes[d];
             given++;
         }
     }

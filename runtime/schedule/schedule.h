@@ -85,7 +85,8 @@ divvy_status dv_schedule_find(const char *name, const struct dv_schedule **out_s
 /* Sets the schedule's own fields of every pace, before the first lay_out. */
 void dv_plan_begin(struct dv_plan *plan);
 
-/* Homes of equal size for the cores, none for the others (equal for all where there is no core). */
+/* Homes of equal size for the cores, none for the others (equal for all where there is no core), in whole partitions
+ * if their size is given: only the last one of the job may be smaller. */
 void dv_plan_lay_out_cores(const struct dv_plan *plan, size_t *sizes);
 
 /* `count` in multiples of the device's granule, at least one, within its cap; all that remains if the rest would be
