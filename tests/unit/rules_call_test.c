@@ -119,13 +119,26 @@ DIVVY_HOST_KERNEL(note_sizes, (sum, ulong, total))
 static void check_sizes(divvy *dv)
 {
     ulong total;
-    // A fixed partition holds for all partitions but the last of each home. A fold runs in blocks of 16384 indices.
-    atomic_store(&seen_count, 0);
-    STATUS(DIVVY_OK, divvy_run(dv, note_sizes, 40, .total = &total, .with = {.partition = 10}));
-    CHECK_EQ(total, 40);
-    CHECK_EQ(seen_count, 4);
-    for (int k = 0; k < 4; k++)
-        CHECK_EQ(seen_sizes[k], 10);
+    // A fixed size holds for all partitions but the last. (A fold runs in blocks of 16384 indices.)
+    static const size_t sizes[][2] = {{10, 40}, {7, 40}, {40, 40}, {39, 40}, {100, 40}, {SIZE_MAX, 40}, {1, 3}, {1, 1}};
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+        size_t size = sizes[k][0], count = sizes[k][1], whole = 0, cut = 0;
+        atomic_store(&seen_count, 0);
+        STATUS(DIVVY_OK, divvy_run(dv, note_sizes, count, .total = &total, .with = {.partition = size}));
+        CHECK_EQ(total, count);
+        CHECK_EQ(seen_count, count / size + (count % size != 0));
+        for (size_t s = 0; s < seen_count && s < 8; s++) {
+            whole += seen_sizes[s] == size;
+            cut += seen_sizes[s] == count % size;
+        }
+        CHECK_EQ(whole, count / size);
+        CHECK_EQ(cut, count % size != 0);
+    }
+}
+
+static void check_first_size(divvy *dv)
+{
+    ulong total;
     // The first partition of a device has the size that was asked for; also if the kernel is known by now.
     for (int again = 0; again < 3; again++) {
         atomic_store(&seen_count, 0);
@@ -303,7 +316,9 @@ int main(void)
     check_refusals(other);
     check_nothing(dv);
     check_names(dv, other);
+    check_sizes(dv);
     check_sizes(other);
+    check_first_size(other);
 
     // A static job that leaves some members out is done by the others, whole.
     STATUS(DIVVY_OK, divvy_run(dv, mark, 64, .hits = hits, .total = &(long){0}, .least = &(long){0}, .most = &(long){0},
