@@ -35,7 +35,8 @@ static struct dv_member *attend(struct dv_job *job, int core)
     struct dv_member *member = core >= 0 ? dv_job_member_on(job, core) : NULL;
     if (!member || atomic_load(&member->standing) == DV_OUT)
         return NULL;
-    atomic_store(&member->attended, true);
+    if (!atomic_exchange(&member->attended, true))
+        atomic_fetch_sub(&job->unattended, 1);
     return member;
 }
 

@@ -34,6 +34,8 @@ bool dv_task_prepare(struct dv_task *task, struct dv_job *job, const divvy_loade
         .loaded = loaded->kernel,
         .slices = task->slices,
     };
+    for (unsigned k = 0; job->has_results && k < kernel->parameter_count; k++)
+        task->slices[k].data = NULL; /* so that those not made yet can be dropped */
     for (unsigned k = 0; k < kernel->parameter_count; k++) {
         const divvy_parameter *parameter = &kernel->parameters[k];
         const struct dv_argument *argument = &job->arguments[k];

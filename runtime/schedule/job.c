@@ -177,7 +177,8 @@ void dv_job_leave_out(struct dv_job *job, struct dv_member *member, divvy_status
     if (!was_in)
         return;
     dv_job_keep(job);
-    atomic_store(&member->attended, false); /* its home is everybody's */
+    if (atomic_exchange(&member->attended, false)) /* its home is everybody's */
+        atomic_fetch_add(&job->unattended, 1);
     if (atomic_fetch_sub(&job->alive, 1) == 1)
         dv_job_stop(job, false, status, error);
     else

@@ -121,6 +121,7 @@ struct dv_job {
 
     _Alignas(64) atomic_uint recalls; /* moves on when those who found nothing should look again */
     atomic_int alive;       /* members that are not out */
+    atomic_int unattended;  /* of those, the ones that nobody serves for now */
     atomic_bool quiet;      /* the caller alone works on it, for now */
     atomic_bool stopped;
     atomic_bool over;       /* finished: everything is in place */

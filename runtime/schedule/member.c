@@ -62,7 +62,9 @@ void dv_job_seat_member(struct dv_job *job, unsigned m, struct dv_unit *unit, en
     member->records = records;
     member->record_capacity = capacity;
     atomic_init(&member->standing, standing);
-    atomic_init(&member->attended, standing != DV_OUT && (unit->core < 0 || dv_pool_has_worker(unit->core)));
+    bool attended = standing != DV_OUT && (unit->core < 0 || dv_pool_has_worker(unit->core));
+    atomic_init(&member->attended, attended);
+    atomic_fetch_add(&job->unattended, !attended);
     for (unsigned k = 0; job->has_folds && k < job->kernel->parameter_count; k++)
         dv_fold_identity(&job->kernel->parameters[k], &member->partials[k]);
 
@@ -88,6 +90,7 @@ static divvy_status seat_members(struct dv_job *job, const char *devices, const 
     bool host_only = (job->kernel->flags & DIVVY_KERNEL_HOST) != 0;
     int alive = 0;
     job->plan.rate_count = 0;
+    atomic_store_explicit(&job->unattended, 0, memory_order_relaxed);
     job->joinable = job->latecomers = !host_only && !devices && atomic_load(&crew->unprobed) > 0;
     for (unsigned m = 0; m < job->member_count; m++) {
         struct dv_unit *unit = crew->units[m];
@@ -176,6 +179,7 @@ void dv_members_seat_again(struct dv_job *job)
     unsigned version = dv_models_version(&job->crew->models);
     bool news = version != job->models_version;
     job->models_version = version;
+    int unattended = 0;
     for (unsigned m = 0; m < job->member_count; m++) {
         struct dv_member *member = &job->members[m];
         member->partitions = member->items = member->busy_ns = member->min_ns = member->max_ns = member->build_ns = 0;
@@ -185,8 +189,9 @@ void dv_members_seat_again(struct dv_job *job)
         member->record_count = 0;
         member->ready_ns = atomic_load(&member->standing) == DV_READY ? job->submitted_ns : 0;
         atomic_store_explicit(&member->idle_at, 0, memory_order_relaxed);
-        atomic_store_explicit(&member->attended, member->unit->core < 0 || dv_pool_has_worker(member->unit->core),
-                              memory_order_relaxed);
+        bool attended = member->unit->core < 0 || dv_pool_has_worker(member->unit->core);
+        atomic_store_explicit(&member->attended, attended, memory_order_relaxed);
+        unattended += !attended;
         for (unsigned k = 0; job->has_folds && k < job->kernel->parameter_count; k++)
             dv_fold_identity(&job->kernel->parameters[k], &member->partials[k]);
         unsigned rate = job->plan.paces[m].rate;
@@ -195,4 +200,5 @@ void dv_members_seat_again(struct dv_job *job)
                 dv_models_find(&job->crew->models, job->kernel, member->unit->device_class, job->count);
         job->plan.paces[m].cap = cap_on(job, member->unit);
     }
+    atomic_store_explicit(&job->unattended, unattended, memory_order_relaxed);
 }

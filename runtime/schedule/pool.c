@@ -165,6 +165,8 @@ static void idle(struct dv_bell *bell, unsigned seen)
             until = now + SPIN_NS;
         else if (now >= until)
             break;
+        else if (now >= until - SPIN_NS / 2)
+            sched_yield(); /* whoever rings may be waiting for this core */
     }
     if (dv_bell_epoch(bell) == seen)
         dv_bell_sleep(bell, seen, 0);
@@ -505,8 +507,11 @@ void dv_pool_wait(struct dv_job *job, int core)
                                 now < begin + SPIN_NS;
              turn++) {
             dv_pause();
-            if (turn % 64 == 0)
-                now = dv_now_ns();
+            if (turn % 64)
+                continue;
+            now = dv_now_ns();
+            if (now >= begin + SPIN_NS / 2)
+                sched_yield(); /* a worker may be waiting for this core */
         }
         if (dv_job_stop_closing(job)) {
             dv_job_finish(job, 0);

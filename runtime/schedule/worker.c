@@ -200,8 +200,10 @@ static bool take(struct dv_job *job, unsigned m, size_t wanted, struct dv_range 
     struct dv_split *split = &job->split;
     if (dv_split_take_returned(split, wanted, out_range))
         return true;
+    bool all_come = job->plan.schedule == &dv_static && atomic_load(&job->unattended) == 0 && !dv_here()->nested;
     if (is_core(job, m))
-        return dv_split_take_front(split, m, wanted, out_range) || steal_most(job, m, wanted, out_range);
+        return dv_split_take_front(split, m, wanted, out_range) ||
+               (!all_come && steal_most(job, m, wanted, out_range));
     return (m < split->home_count && dv_split_take_back(split, m, wanted, out_range)) ||
            steal_farthest(job, m, wanted, out_range);
 }
@@ -373,14 +375,13 @@ static bool take_failure(struct dv_job *job)
     return true;
 }
 
-/* Runs one claimed partition here and now; the moment of its end. */
+/* Runs one claimed partition here and now; the moment of its end. Whatever became of it, it is to be accounted for. */
 static uint64_t run_here(struct dv_job *job, struct dv_member *member, struct dv_task *task)
 {
     struct dv_unit *unit = member->unit;
     size_t count = task->range.count;
     if (!dv_task_prepare(task, job, &member->loaded)) {
         dv_job_stop(job, true, DIVVY_NO_MEMORY, "no memory for a partition's results");
-        dv_job_account(job, count, 0);
         return dv_now_ns();
     }
     bool done = unit->backend->start(unit->device, &task->partition) == DIVVY_OK &&
@@ -403,28 +404,27 @@ static uint64_t run_here(struct dv_job *job, struct dv_member *member, struct dv
     } else {
         dv_task_drop(task);
     }
-    if (job->on_progress) {
-        dv_job_keep(job);
-        dv_job_account(job, count, end);
-        dv_progress_tell(job);
-        dv_job_release(job);
-    } else {
-        dv_job_account(job, count, end);
-    }
     return end;
 }
 
+/* Partitions are accounted for together, when there is nothing more to claim: a counter that all cores write is what
+ * small partitions would wait for. */
 static void work_core(struct dv_job *job, struct dv_member *member)
 {
     struct dv_task task;
     uint64_t now = dv_now_ns();
-    for (;;) {
-        task.queued_ns = now;
-        if (!claim(job, member, now, &task))
-            return;
-        task.start_ns = now;
+    size_t computed = 0;
+    while (claim(job, member, now, &task)) {
+        task.queued_ns = task.start_ns = now;
         now = run_here(job, member, &task);
+        computed += task.range.count;
+        if (job->on_progress) {
+            dv_job_account(job, computed, now);
+            dv_progress_tell(job);
+            computed = 0;
+        }
     }
+    dv_job_account(job, computed, now);
 }
 
 /* ---- Other devices ---- */
