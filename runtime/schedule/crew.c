@@ -5,14 +5,14 @@
 #include "base/status.h"
 #include "schedule/pool.h"
 
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* How long a context that closes waits for workers that still hold its jobs. */
-static const uint64_t PATIENCE_NS = UINT64_C(15000000000);
+/* How long a context that closes waits for devices that hang, in all; and for those that are only building, since
+ * what they do else takes no longer. */
+static const uint64_t PATIENCE_NS = UINT64_C(15000000000), BUILD_PATIENCE_NS = 10000000;
 
 static bool is_eager(const struct dv_plugin *plugin)
 {
@@ -362,46 +362,75 @@ divvy_status dv_crew_open(struct dv_settings *settings, struct dv_crew *crew)
     DV_TRY(dv_filter_read(crew->settings.devices, &crew->filter));
     DV_TRY(dv_registry_load(&crew->settings, &crew->plugins, &crew->plugin_count));
     leave_out_forked(crew);
-    if (crew->settings.profile)
-        DV_TRY(dv_profile_open(crew->settings.profile, crew->settings.profile_jobs, crew->host, &crew->profile));
+    if (crew->settings.profile) {
+        struct dv_profile *profile;
+        DV_TRY(dv_profile_open(crew->settings.profile, crew->settings.profile_jobs, crew->host, &profile));
+        atomic_store(&crew->profile, profile);
+    }
     DV_TRY(choose(crew));
     if (atomic_load(&crew->unit_count) == 0 && atomic_load(&crew->unprobed) == 0)
         return fail_empty(crew);
     return DIVVY_OK;
 }
 
-/* Waits until no worker is inside a job any more; false if some device hangs. */
-static bool settle_jobs(struct dv_crew *crew)
+static bool is_building(struct dv_crew *crew)
+{
+    bool building = false;
+    for (unsigned m = crew->core_count; m < atomic_load(&crew->unit_count); m++)
+        building = building || atomic_load(&crew->units[m]->building);
+    return building;
+}
+
+static void await_jobs(struct dv_crew *crew)
 {
     while (atomic_load(&crew->in_flight) > 0) {
         unsigned seen = dv_bell_epoch(&dv_pool.over);
         if (atomic_load(&crew->in_flight) > 0)
             dv_bell_sleep(&dv_pool.over, seen, dv_now_ns() + 100000000);
     }
-    uint64_t until = dv_now_ns() + PATIENCE_NS;
-    for (;;) {
-        bool settled = true;
-        pthread_mutex_lock(&dv_pool.mutex);
-        for (struct dv_job *job = crew->made; job; job = job->next_made)
-            settled = settled && atomic_load(&job->references) <= (job->future_held ? 1 : 0);
-        pthread_mutex_unlock(&dv_pool.mutex);
-        if (settled || dv_now_ns() >= until)
+}
+
+/* Whether nobody but the holder of its future knows any job: all others lie where they wait to be used again. */
+static bool are_home(struct dv_crew *crew)
+{
+    unsigned made = 0, home = atomic_load_explicit(&crew->handy, memory_order_acquire) != NULL;
+    pthread_mutex_lock(&dv_pool.mutex);
+    for (struct dv_job *job = crew->spare; job; job = job->next_spare)
+        home++;
+    for (struct dv_job *job = crew->made; job; job = job->next_made) {
+        made++;
+        home += job->future_held && atomic_load(&job->references) == 1;
+    }
+    pthread_mutex_unlock(&dv_pool.mutex);
+    return home == made;
+}
+
+/* Waits until no worker is inside a job any more; false if some device hangs, or builds. */
+static bool settle_jobs(struct dv_crew *crew, uint64_t until)
+{
+    for (uint64_t begin = dv_now_ns(), now = begin;; now = dv_now_ns()) {
+        bool settled = are_home(crew);
+        if (settled || now >= until || (now - begin > BUILD_PATIENCE_NS && is_building(crew)))
             return settled;
-        sched_yield();
+        dv_bell_sleep(&dv_pool.over, dv_bell_epoch(&dv_pool.over), now + 200000);
     }
 }
 
 bool dv_crew_close(struct dv_crew *crew)
 {
     bool settled = true;
+    if (crew->entered)
+        await_jobs(crew);
+    uint64_t until = dv_now_ns() + PATIENCE_NS;
     if (crew->entered) {
-        settled = settle_jobs(crew);
+        settled = settle_jobs(crew, until);
         if (crew->has_prober)
             pthread_join(crew->prober, NULL);
     }
-    if (crew->profile) {
-        dv_models_record(&crew->models, crew->profile);
-        if (dv_profile_close(crew->profile) != DIVVY_OK)
+    struct dv_profile *profile = atomic_exchange(&crew->profile, NULL); /* not for workers that are left behind */
+    if (profile) {
+        dv_models_record(&crew->models, profile);
+        if (dv_profile_close(profile) != DIVVY_OK)
             dv_log(DIVVY_LOG_WARN, "profile", "%s", dv_error_text());
     }
     if (settled) {
@@ -419,6 +448,6 @@ bool dv_crew_close(struct dv_crew *crew)
         pthread_mutex_destroy(&crew->probe_mutex);
     }
     if (crew->entered)
-        dv_pool_leave();
+        dv_pool_leave(until);
     return settled;
 }

@@ -25,7 +25,7 @@ struct dv_crew {
     bool bound;           /* whether its threads are bound */
     unsigned spare_count; /* cores left to OpenCL devices */
     unsigned *spare_cores;
-    struct dv_profile *profile; /* NULL: none */
+    _Atomic(struct dv_profile *) profile; /* NULL: none, or closed while a worker was left behind */
     struct dv_models models;
 
     /* Written under the pool's mutex, read with it or after a count. */

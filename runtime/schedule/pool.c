@@ -35,8 +35,6 @@ static void make_pool(void)
 /* How long an idle thread spins before it sleeps: longer than it takes to wake one, much shorter than anybody would
  * notice on a power meter. */
 static const uint64_t SPIN_NS = 30000;
-/* How long the last crew waits for the worker of a device that hangs. */
-static const uint64_t PATIENCE_NS = UINT64_C(15000000000);
 
 /* ---- Seats ---- */
 
@@ -345,16 +343,16 @@ divvy_status dv_pool_hire(struct dv_crew *crew, struct dv_unit *unit)
 }
 
 /* Joins a driver, or leaves it behind if its device hangs. True: it has ended. */
-static bool dismiss(struct dv_driver *driver)
+static bool dismiss(struct dv_driver *driver, uint64_t until)
 {
-    uint64_t until = dv_now_ns() + PATIENCE_NS;
     bool ended = false;
-    while (!ended && dv_now_ns() < until && !atomic_load(&driver->unit->building)) {
+    for (bool waits = true; !ended && waits;) {
         unsigned seen = dv_bell_epoch(&dv_pool.over);
         pthread_mutex_lock(&dv_pool.mutex);
         ended = driver->ended;
         pthread_mutex_unlock(&dv_pool.mutex);
-        if (!ended)
+        waits = dv_now_ns() < until && !atomic_load(&driver->unit->building);
+        if (!ended && waits)
             dv_bell_sleep(&dv_pool.over, seen, until);
     }
     if (ended) {
@@ -367,8 +365,8 @@ static bool dismiss(struct dv_driver *driver)
     return ended;
 }
 
-/* Nobody works any more: joins every thread, closes every device. */
-static void empty_pool(void)
+/* Nobody works any more: joins every thread, closes every device. Those that hang are waited for until then. */
+static void empty_pool(uint64_t until)
 {
     dv_bell_ring(&dv_pool.work);
     for (unsigned s = 0; s < dv_pool.seat_count; s++) {
@@ -378,7 +376,7 @@ static void empty_pool(void)
     }
     for (unsigned d = 0; d < dv_pool.driver_count; d++) {
         struct dv_driver *driver = dv_pool.drivers[d];
-        bool ended = dismiss(driver);
+        bool ended = dismiss(driver, until);
         for (unsigned u = 0; !ended && u < dv_pool.unit_count; u++)
             if (dv_pool.units[u] == driver->unit)
                 dv_pool.units[u] = NULL; /* its memory stays with the worker that hangs */
@@ -396,7 +394,7 @@ static void empty_pool(void)
     pthread_mutex_unlock(&dv_pool.mutex);
 }
 
-void dv_pool_leave(void)
+void dv_pool_leave(uint64_t until)
 {
     pthread_mutex_lock(&door);
     pthread_mutex_lock(&dv_pool.mutex);
@@ -404,7 +402,7 @@ void dv_pool_leave(void)
     atomic_store(&dv_pool.closing, is_last);
     pthread_mutex_unlock(&dv_pool.mutex);
     if (is_last)
-        empty_pool();
+        empty_pool(until);
     pthread_mutex_unlock(&door);
 }
 

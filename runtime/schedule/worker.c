@@ -37,22 +37,31 @@ static void tell_failure(struct dv_job *job, struct dv_unit *unit, const char *w
 {
     if (!atomic_exchange(&unit->warned, true))
         dv_log(DIVVY_LOG_WARN, "schedule", "%s %s, the other devices go on: %s", unit->id, what, error);
-    if (job->crew->profile) {
+    struct dv_profile *profile = job->crew->profile;
+    if (profile) {
         int device = -1;
         for (unsigned m = 0; m < job->member_count; m++)
             if (job->members[m].unit == unit)
                 device = (int)job->crew->profile_index[m];
-        dv_profile_add_event(job->crew->profile, what, device, job->id, "%s", error);
+        dv_profile_add_event(profile, what, device, job->id, "%s", error);
     }
 }
 
-/* The device failed for good: every job goes on without it. */
+/* The device failed for good: new jobs do without it, from before what it could not compute goes to others. */
+static void condemn(struct dv_job *job, struct dv_unit *unit, const char *error)
+{
+    if (dv_unit_is_retired(unit))
+        return;
+    tell_failure(job, unit, "retired", error);
+    atomic_store_explicit(&unit->state, DV_UNIT_RETIRED, memory_order_release);
+}
+
+/* And the jobs in flight go on without it. */
 static void retire(struct dv_job *job, struct dv_unit *unit, const char *error)
 {
     char kept[512];
     snprintf(kept, sizeof kept, "%s", error);
-    tell_failure(job, unit, "retired", kept);
-    atomic_store_explicit(&unit->state, DV_UNIT_RETIRED, memory_order_release);
+    condemn(job, unit, kept);
     dv_pool_forget(unit, kept);
     dv_unit_retire(unit);
 }
@@ -87,10 +96,11 @@ static bool load(struct dv_job *job, struct dv_member *member)
         member->build_ns = dv_now_ns() - begin;
         dv_log(DIVVY_LOG_INFO, "schedule", "%s has %s ready after %.1f ms%s", unit->id, job->kernel->name,
                (double)member->build_ns / 1e6, member->loaded.cached ? " (cached)" : "");
-        if (job->crew->profile) {
+        struct dv_profile *profile = job->crew->profile;
+        if (profile) {
             unsigned device = job->crew->profile_index[index_of(job, member)];
-            dv_profile_set_rates(job->crew->profile, device, &unit->rates);
-            dv_profile_add_event(job->crew->profile, "built", (int)device, job->id, "%s in %.3f ms%s", job->kernel->name,
+            dv_profile_set_rates(profile, device, &unit->rates);
+            dv_profile_add_event(profile, "built", (int)device, job->id, "%s in %.3f ms%s", job->kernel->name,
                                  (double)member->build_ns / 1e6, member->loaded.cached ? " from the cache" : "");
         }
     }
@@ -522,10 +532,12 @@ static bool start_one(struct dv_job *job, struct dv_member *member, struct dv_ta
         atomic_fetch_add_explicit(&member->split_ns, task->start_ns - now, memory_order_relaxed);
         *out_failed = unit->backend->start(unit->device, &task->partition) != DIVVY_OK;
     }
-    if (*out_failed)
+    if (*out_failed) {
+        condemn(job, unit, dv_error_text());
         fail_task(job, member, task, DV_FAILED);
-    else if (unit->facts.staged)
+    } else if (unit->facts.staged) {
         take_off(job, task);
+    }
     return !*out_failed;
 }
 
@@ -560,6 +572,7 @@ static void work_device(struct dv_job *job, struct dv_member *member)
         } else {
             if (outcome == DIVVY_LATE)
                 dv_error_set("a partition was not over at its deadline");
+            condemn(job, unit, dv_error_text());
             fail_task(job, member, task, outcome == DIVVY_LATE ? DV_LATE : DV_FAILED);
             failed = true;
         }
