@@ -1,11 +1,15 @@
 /* Small kernels for the tests of the rules: each tells which indices it has seen. */
 #include <divvy/kernel.h>
 
-/* hits[i] counts how often index i was computed, however the job was cut. */
-DIVVY_KERNEL(mark, (inout, int, hits), (sum, long, total), (min, long, least), (max, long, most))
+/* hits[i] counts how often index i was computed, however the job was cut. It takes as long as `turns` says: each turn
+ * flips the lowest bit of x. */
+DIVVY_KERNEL(mark, (value, int, turns), (inout, int, hits), (sum, long, total), (min, long, least), (max, long, most))
 {
     DIVVY_FOR (i) {
-        hits[i] += 1;
+        uint x = (uint)i;
+        for (int k = 0; k < turns; k++)
+            x = x * 1664525u + 1013904223u;
+        hits[i] += 1 + (int)((x ^ (uint)i ^ (uint)turns) & 1u);
         total[DIVVY_LANE] += (long)i;
         if ((long)i < least[DIVVY_LANE])
             least[DIVVY_LANE] = (long)i;
