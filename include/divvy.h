@@ -41,23 +41,23 @@ extern "C" {
 /* ---- Status ---------------------------------------------------------------------------------- */
 
 /* Every status, its number, and what it says. The numbers are ABI: never changed, only added to. */
-#define DIVVY_STATUS_MAP(X)                                                          \
-    X(OK, 0, "done")                                                                 \
-    X(INVALID, -1, "an argument or option makes no sense")                           \
-    X(NO_MEMORY, -2, "memory ran out")                                               \
-    X(NO_DEVICE, -3, "no device is left that can run this")                          \
-    X(NO_BACKEND, -4, "a backend that was asked for could not be found")             \
-    X(BAD_PLUGIN, -5, "a file is not a backend that fits this library")              \
-    X(BUILD_FAILED, -6, "a kernel did not build")                                    \
-    X(DEVICE_LOST, -7, "a device failed after it had begun to write")                \
-    X(KERNEL_FAILED, -8, "a host kernel reported a failure")                         \
-    X(TIMED_OUT, -9, "the job's time was over")                                      \
-    X(CANCELLED, -10, "the job was cancelled")                                       \
-    X(DEPENDENCY_FAILED, -11, "a job that this one was ordered after failed")        \
-    X(NOT_FOUND, -12, "what was named does not exist")                               \
-    X(LIMIT, -13, "a limit of the library or of the machine was exceeded")           \
-    X(IO, -14, "a file could not be read or written")                                \
-    X(UNSUPPORTED, -15, "the device or this build cannot do that")                   \
+#define DIVVY_STATUS_MAP(X)                                                   \
+    X(OK, 0, "done")                                                          \
+    X(INVALID, -1, "an argument or option makes no sense")                    \
+    X(NO_MEMORY, -2, "memory ran out")                                        \
+    X(NO_DEVICE, -3, "no device is left that can run this")                   \
+    X(NO_BACKEND, -4, "a backend that was asked for could not be found")      \
+    X(BAD_PLUGIN, -5, "a file is not a backend that fits this library")       \
+    X(BUILD_FAILED, -6, "a kernel did not build")                             \
+    X(DEVICE_LOST, -7, "a device failed after it had begun to write")         \
+    X(KERNEL_FAILED, -8, "a host kernel reported a failure")                  \
+    X(TIMED_OUT, -9, "the job's time was over")                               \
+    X(CANCELLED, -10, "the job was cancelled")                                \
+    X(DEPENDENCY_FAILED, -11, "a job that this one was ordered after failed") \
+    X(NOT_FOUND, -12, "what was named does not exist")                        \
+    X(LIMIT, -13, "a limit of the library or of the machine was exceeded")    \
+    X(IO, -14, "a file could not be read or written")                         \
+    X(UNSUPPORTED, -15, "the device or this build cannot do that")            \
     X(INTERNAL, -16, "a mistake in divvy itself: please report it")
 
 typedef enum divvy_status {
@@ -133,8 +133,8 @@ typedef struct divvy_kernel divvy_kernel;
  * Returns OK; INVALID for a NULL array, an extent of zero, an overlap with a written array, a count
  * whose arrays would exceed the address space; NO_DEVICE; BUILD_FAILED if it builds nowhere;
  * DEVICE_LOST; KERNEL_FAILED; TIMED_OUT; NO_MEMORY; or why the context failed to open. */
-#define divvy_run(dv, kernel, count, ...)                                                        \
-    divvy_run_kernel((dv), &kernel##_kernel, (count), &(struct kernel##_args){__VA_ARGS__},      \
+#define divvy_run(dv, kernel, count, ...)                                                   \
+    divvy_run_kernel((dv), &kernel##_kernel, (count), &(struct kernel##_args){__VA_ARGS__}, \
                      sizeof(struct kernel##_args))
 
 /* Hands the job over and returns at once, with a future for its end. Submitting never fails: what is
@@ -144,8 +144,8 @@ typedef struct divvy_kernel divvy_kernel;
  *
  * Two jobs in flight, of any contexts, that touch the same memory, one of them writing, run in the
  * order of their submission. */
-#define divvy_submit(dv, kernel, count, ...)                                                     \
-    divvy_submit_kernel((dv), &kernel##_kernel, (count), &(struct kernel##_args){__VA_ARGS__},   \
+#define divvy_submit(dv, kernel, count, ...)                                                   \
+    divvy_submit_kernel((dv), &kernel##_kernel, (count), &(struct kernel##_args){__VA_ARGS__}, \
                         sizeof(struct kernel##_args))
 
 /* What divvy_submit returns: one job in flight. Never NULL. Opaque. */
@@ -201,11 +201,11 @@ typedef enum divvy_device_type {
 
 /* What is known of one device. Strings live as long as the context. */
 typedef struct divvy_device {
-    const char *id;      /* as filters name it: "cpu:0", "opencl:1" */
-    const char *name;    /* as its maker names it */
-    const char *backend; /* "cpu", "opencl" */
+    const char *id;           /* as filters name it: "cpu:0", "opencl:1" */
+    const char *name;         /* as its maker names it */
+    const char *backend;      /* "cpu", "opencl" */
     const char *device_class; /* devices of one class are alike and share what is learned */
-    const char *driver;  /* driver and version, CPU level: what identifies its speed */
+    const char *driver;       /* driver and version, CPU level: what identifies its speed */
     divvy_device_type type;
     unsigned cores;        /* host cores that it occupies: 1 for a core, 0 for a GPU */
     size_t granule;        /* its partitions' sizes are multiples of this */
@@ -242,13 +242,13 @@ typedef struct divvy_share {
 typedef struct divvy_report {
     const char *name, *kernel, *schedule;
     size_t count;
-    uint64_t wall_ns;              /* from submission to the last acceptance */
-    uint64_t bound_ns;             /* the best possible time on these devices; 0: unknown */
+    uint64_t wall_ns;  /* from submission to the last acceptance */
+    uint64_t bound_ns; /* the best possible time on these devices; 0: unknown */
     divvy_bound_basis bound_basis;
-    double efficiency;             /* bound / time reached; 0: unknown */
+    double efficiency; /* bound / time reached; 0: unknown */
     divvy_status status;
     size_t share_count;
-    const divvy_share *shares;     /* one for each device that took part or could have */
+    const divvy_share *shares; /* one for each device that took part or could have */
 } divvy_report;
 
 /* The job of `dv` that this thread last waited for; NULL if there is none. Belongs to the library and is

@@ -36,8 +36,8 @@ static inline void gemm_rest(DIVVY_GLOBAL const float *row, DIVVY_GLOBAL const f
         out[l] = sum[l];
 }
 
-DIVVY_KERNEL(gemm, (value, int, inner), (value, int, cols), (in, float, A, inner),
-             (all, float, B, (size_t)inner * cols), (out, float, C, cols))
+DIVVY_KERNEL(gemm, (value, int, inner), (value, int, cols), (in, float, A, inner), (all, float, B, (size_t)inner *cols),
+             (out, float, C, cols))
 {
     for (int first = 0; first < cols; first += GEMM_LANES)
         for (int k = 0; k < inner; k += GEMM_DEPTH) {

@@ -95,7 +95,7 @@ static inline void nlm_block(DIVVY_GLOBAL const float *src, DIVVY_GLOBAL float *
 
 DIVVY_KERNEL(nlm, (value, int, width), (value, int, channels), (value, int, patch), (value, int, search),
              (value, float, noise), (value, float, strength),
-             (halo, float, src, (size_t)width * channels, patch + search), (out, float, dst, (size_t)width * channels))
+             (halo, float, src, (size_t)width *channels, patch + search), (out, float, dst, (size_t)width *channels))
 {
     DIVVY_FOR (i) {
         int height = (int)DIVVY_TOTAL, row = (int)i, reach = patch + search, inner = width - reach, lanes;

@@ -13,9 +13,9 @@
 
 struct divvy {
     struct dv_crew crew;
-    uint64_t number;         /* no other context has it */
-    unsigned generation;     /* of forks, when it was opened */
-    divvy_status failure;    /* why it could not be opened */
+    uint64_t number;      /* no other context has it */
+    unsigned generation;  /* of forks, when it was opened */
+    divvy_status failure; /* why it could not be opened */
     char *failure_text;
 };
 
@@ -172,7 +172,8 @@ divvy_status divvy_run_kernel(divvy *dv, const divvy_kernel *kernel, size_t coun
     return collect(job);
 }
 
-divvy_future *divvy_submit_kernel(divvy *dv, const divvy_kernel *kernel, size_t count, const void *args, size_t args_size)
+divvy_future *divvy_submit_kernel(divvy *dv, const divvy_kernel *kernel, size_t count, const void *args,
+                                  size_t args_size)
 {
     char before[DV_ERROR_BYTES]; /* what is wrong is told by waiting: this call does not fail */
     strcpy(before, dv_error_text());
@@ -246,10 +247,17 @@ divvy_status divvy_device_at_sized(divvy *dv, size_t index, divvy_device *out_de
         return dv_fail(DIVVY_NOT_FOUND, "there is no device %zu, but %zu of them", index, divvy_device_count(dv));
     struct dv_unit *unit = dv->crew.units[index];
     divvy_device device = {
-        .id = unit->id, .name = unit->facts.name, .backend = unit->found->plugin->name,
-        .device_class = unit->device_class, .driver = unit->facts.driver, .type = unit->facts.type,
-        .cores = unit->facts.cores, .granule = unit->facts.granule ? unit->facts.granule : 1,
-        .memory_bytes = unit->facts.memory_bytes, .staged = unit->facts.staged, .retired = dv_unit_is_retired(unit),
+        .id = unit->id,
+        .name = unit->facts.name,
+        .backend = unit->found->plugin->name,
+        .device_class = unit->device_class,
+        .driver = unit->facts.driver,
+        .type = unit->facts.type,
+        .cores = unit->facts.cores,
+        .granule = unit->facts.granule ? unit->facts.granule : 1,
+        .memory_bytes = unit->facts.memory_bytes,
+        .staged = unit->facts.staged,
+        .retired = dv_unit_is_retired(unit),
     };
     memcpy(out_device, &device, device_size < sizeof device ? device_size : sizeof device);
     return DIVVY_OK;

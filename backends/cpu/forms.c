@@ -13,7 +13,9 @@ enum { ELEMENT_MAX = 8 };
 /* From the plainest on; a processor that supports one supports those before it. */
 static const char *const levels[] = {
 #if defined(__x86_64__)
-    "x86-64", "x86-64-v3", "x86-64-v4",
+    "x86-64",
+    "x86-64-v3",
+    "x86-64-v4",
 #else
     "baseline",
 #endif
@@ -78,7 +80,8 @@ static divvy_body *form_of(const divvy_kernel *kernel)
 {
     const divvy_form *best = &kernel->forms[0];
     for (size_t f = 1; f < kernel->form_count; f++)
-        if (rank_of(kernel->forms[f].level) <= rank_of(the_level) && rank_of(kernel->forms[f].level) > rank_of(best->level))
+        if (rank_of(kernel->forms[f].level) <= rank_of(the_level) &&
+            rank_of(kernel->forms[f].level) > rank_of(best->level))
             best = &kernel->forms[f];
     return best->body;
 }

@@ -82,8 +82,8 @@ static divvy_status measure_rates(struct dv_cl_device *device, divvy_rates *out_
 
     buffer = clCreateBuffer(device->context, CL_MEM_READ_WRITE, TRANSFER_BYTES, NULL, &code);
     if (code == CL_SUCCESS)
-        pinned = clCreateBuffer(device->context, CL_MEM_READ_WRITE | CL_MEM_ALLOC_HOST_PTR, TRANSFER_BYTES, NULL,
-                                &code);
+        pinned =
+            clCreateBuffer(device->context, CL_MEM_READ_WRITE | CL_MEM_ALLOC_HOST_PTR, TRANSFER_BYTES, NULL, &code);
     if (code == CL_SUCCESS)
         host = clEnqueueMapBuffer(device->slots[0].queue, pinned, CL_TRUE, CL_MAP_READ | CL_MAP_WRITE, 0,
                                   TRANSFER_BYTES, 0, NULL, NULL, &code);

@@ -11,11 +11,11 @@
 
 enum { PATIENCE_MS = 5000, GUARDS_MAX = 1 << 15, PAUSE_NS = 1000000 };
 
-static atomic_uint calls;      /* in progress, and partitions in flight */
-static atomic_bool ending;     /* no further call begins */
-static atomic_bool ended;      /* none may go on either */
-static pid_t guarded;          /* a child of fork has none of the threads */
-static atomic_uint guards;     /* times that the wait was registered */
+static atomic_uint calls;  /* in progress, and partitions in flight */
+static atomic_bool ending; /* no further call begins */
+static atomic_bool ended;  /* none may go on either */
+static pid_t guarded;      /* a child of fork has none of the threads */
+static atomic_uint guards; /* times that the wait was registered */
 static const divvy_host *log_host;
 
 static void wait_for_calls(void)

@@ -6,8 +6,8 @@
 #include <time.h>
 
 enum {
-    LOCAL_AIM = 64,           /* work-items in a group, if the device does not say otherwise */
-    RUNS_PER_UNIT = 16,       /* enough to even out irregular kernels, few enough to keep runs long */
+    LOCAL_AIM = 64,     /* work-items in a group, if the device does not say otherwise */
+    RUNS_PER_UNIT = 16, /* enough to even out irregular kernels, few enough to keep runs long */
     FOLD_ITEMS_PER_UNIT = 256,
     FOLD_INDICES_PER_ITEM = 1024, /* bounds the loops of large partitions; lanes are then a thousandth of the data */
     POLL_MIN_NS = 10000,
@@ -28,8 +28,7 @@ static size_t rounded_up(size_t value, size_t step)
     return value > 0 ? (value + step - 1) / step * step : step;
 }
 
-divvy_status dv_cl_choose_local(const struct dv_cl_device *device, cl_kernel entry, const char *name,
-                                size_t *out_local)
+divvy_status dv_cl_choose_local(const struct dv_cl_device *device, cl_kernel entry, const char *name, size_t *out_local)
 {
     size_t limit = 1, multiple = 1, sizes[16] = {1};
     if (device->found->loops == DV_CL_RUNS) {

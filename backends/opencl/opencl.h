@@ -21,11 +21,11 @@
 #include <stdatomic.h>
 
 /* Returns `expression`'s status to the caller unless it is OK. */
-#define DV_CL_TRY(expression)                     \
-    do {                                          \
-        divvy_status dv_tried_ = (expression);    \
-        if (dv_tried_ != DIVVY_OK)                \
-            return dv_tried_;                     \
+#define DV_CL_TRY(expression)                  \
+    do {                                       \
+        divvy_status dv_tried_ = (expression); \
+        if (dv_tried_ != DIVVY_OK)             \
+            return dv_tried_;                  \
     } while (0)
 
 /* How the indices of a partition are laid over work-items. */
@@ -39,15 +39,15 @@ struct dv_cl_found {
     cl_platform_id platform;
     cl_device_id id;
     char *name;
-    char *driver;  /* all versions that matter */
+    char *driver; /* all versions that matter */
     char *class_name;
     char *address;
     divvy_device_type type;
     unsigned units;
     bool staged;
     bool divisible;
-    bool profiled; /* claims to time its commands */
-    bool doubles;  /* has cl_khr_fp64 */
+    bool profiled;    /* claims to time its commands */
+    bool doubles;     /* has cl_khr_fp64 */
     bool short_loops; /* ends loops after 65,535 turns */
     enum dv_cl_loops loops;
     size_t granule;
@@ -57,10 +57,10 @@ struct dv_cl_found {
 
 /* The buffers of one parameter in one slot; they grow and stay. */
 struct dv_cl_array {
-    cl_mem device;       /* zero-copy devices: over the caller's memory, for one partition only */
+    cl_mem device; /* zero-copy devices: over the caller's memory, for one partition only */
     size_t device_bytes;
-    cl_mem pinned;       /* staged devices: what `host` is mapped from */
-    void *host;          /* staged: what is uploaded from and downloaded to. Otherwise: lanes of a fold */
+    cl_mem pinned; /* staged devices: what `host` is mapped from */
+    void *host;    /* staged: what is uploaded from and downloaded to. Otherwise: lanes of a fold */
     size_t host_bytes;
 };
 
@@ -86,8 +86,8 @@ struct dv_cl_slot {
     unsigned wait_count; /* uploads by the other slot that the launch must wait for */
     cl_event waits[DIVVY_PARAMETERS_MAX];
     struct dv_cl_shared *shared[DIVVY_PARAMETERS_MAX]; /* per parameter, or NULL */
-    size_t lanes;        /* of each fold */
-    uint64_t started_ns, copied_ns; /* when start began; time that the host spent copying in it */
+    size_t lanes;                                      /* of each fold */
+    uint64_t started_ns, copied_ns;                    /* when start began; time that the host spent copying in it */
     uint64_t bytes_in, bytes_out;
 };
 
@@ -113,8 +113,8 @@ struct dv_cl_device {
     cl_device_id id; /* the found one, or a sub-device of it */
     unsigned units;
     cl_context context;
-    cl_mem nothing;  /* stands for arrays of no bytes */
-    bool hung;       /* a partition was late: nothing that it may use is ever released */
+    cl_mem nothing; /* stands for arrays of no bytes */
+    bool hung;      /* a partition was late: nothing that it may use is ever released */
     unsigned slot_count, next_slot;
     struct dv_cl_slot slots[2];
     struct dv_cl_shared shared[DV_CL_SHARED_MAX];

@@ -61,10 +61,10 @@ static char *platform_text(cl_platform_id id, cl_platform_info what)
     return text ? trimmed(text) : NULL;
 }
 
-#define ANSWER(type, name, what)                                                     \
-    static type name(cl_device_id id)                                                \
-    {                                                                                \
-        type value = 0;                                                              \
+#define ANSWER(type, name, what)                                                                \
+    static type name(cl_device_id id)                                                           \
+    {                                                                                           \
+        type value = 0;                                                                         \
         return clGetDeviceInfo(id, what, sizeof value, &value, NULL) == CL_SUCCESS ? value : 0; \
     }
 ANSWER(cl_device_type, type_bits, CL_DEVICE_TYPE)
@@ -208,8 +208,8 @@ static bool describe(const divvy_host *host, cl_platform_id platform, cl_device_
     device->address = device_address(id, platform_index, index);
     device->type = device_type(id);
     device->units = unit_count(id) > 0 ? unit_count(id) : 1;
-    bool complete = platform_name && platform_version && driver_version && extensions && device->name &&
-                    device->address;
+    bool complete =
+        platform_name && platform_version && driver_version && extensions && device->name && device->address;
     if (complete) {
         device->driver = written("%s, %s, %s, driver %s", platform_name, platform_version, version, driver_version);
         complete = device->driver != NULL;
@@ -249,22 +249,22 @@ static unsigned cores_of(const divvy_host *host, const struct dv_cl_found *devic
 static divvy_status announce(const divvy_host *host, const struct dv_cl_found *device, uint64_t handle)
 {
     return host->add_device(host, &(divvy_device_facts){
-        .size = sizeof(divvy_device_facts),
-        .name = device->name,
-        .device_class = device->class_name,
-        .driver = device->driver,
-        .address = device->address,
-        .type = device->type,
-        .handle = handle,
-        .units = device->units,
-        .cores = cores_of(host, device),
-        .staged = device->staged,
-        .divisible = device->divisible,
-        .depth = device->staged ? 2 : 1,
-        .granule = device->granule,
-        .memory_bytes = device->memory_bytes,
-        .max_slice_bytes = device->max_slice_bytes,
-    });
+                                      .size = sizeof(divvy_device_facts),
+                                      .name = device->name,
+                                      .device_class = device->class_name,
+                                      .driver = device->driver,
+                                      .address = device->address,
+                                      .type = device->type,
+                                      .handle = handle,
+                                      .units = device->units,
+                                      .cores = cores_of(host, device),
+                                      .staged = device->staged,
+                                      .divisible = device->divisible,
+                                      .depth = device->staged ? 2 : 1,
+                                      .granule = device->granule,
+                                      .memory_bytes = device->memory_bytes,
+                                      .max_slice_bytes = device->max_slice_bytes,
+                                  });
 }
 
 /* ---- The walk over platforms ---- */

@@ -18,31 +18,29 @@ static const char items[] =
     "#line 1\n";
 
 /* Each work-item takes a run of neighbouring indices. */
-#define RUN                                                                                                   \
-    "#define DIVVY__RUN(count) (((count) + get_global_size(0) - 1) / get_global_size(0))\n"                   \
-    "#define DIVVY__RUN_BEGIN(first, count) ((first) + get_global_id(0) * DIVVY__RUN(count))\n"               \
-    "#define DIVVY__RUN_END(first, count) \\\n"                                                               \
+#define RUN                                                                                     \
+    "#define DIVVY__RUN(count) (((count) + get_global_size(0) - 1) / get_global_size(0))\n"     \
+    "#define DIVVY__RUN_BEGIN(first, count) ((first) + get_global_id(0) * DIVVY__RUN(count))\n" \
+    "#define DIVVY__RUN_END(first, count) \\\n"                                                 \
     "    ((first) + min((ulong)(count), (ulong)(get_global_id(0) + 1) * DIVVY__RUN(count)))\n"
 static const char runs[] =
-    RUN
-    "#define DIVVY__LOOP(i, first, count) \\\n"
-    "    for (ulong i = DIVVY__RUN_BEGIN(first, count), divvy__stop = DIVVY__RUN_END(first, count); \\\n"
-    "         i < divvy__stop; i++)\n"
-    "#define DIVVY__SLOT get_global_id(0)\n"
-    "#line 1\n";
+    RUN "#define DIVVY__LOOP(i, first, count) \\\n"
+        "    for (ulong i = DIVVY__RUN_BEGIN(first, count), divvy__stop = DIVVY__RUN_END(first, count); \\\n"
+        "         i < divvy__stop; i++)\n"
+        "#define DIVVY__SLOT get_global_id(0)\n"
+        "#line 1\n";
 
 /* The same by blocks of 64 indices, one lane each, which compilers turn into vectors where one accumulator would stay
  * a scalar. */
 static const char runs_in_lanes[] =
-    RUN
-    "#define DIVVY__LOOP(i, first, count) \\\n"
-    "    for (ulong divvy__block = DIVVY__RUN_BEGIN(first, count), divvy__end = DIVVY__RUN_END(first, count); \\\n"
-    "         divvy__block < divvy__end; divvy__block += 64) \\\n"
-    "        for (ulong i = divvy__block, divvy__lane = get_global_id(0) * 64, \\\n"
-    "                   divvy__stop = min(divvy__end, divvy__block + 64); \\\n"
-    "             i < divvy__stop; i++, divvy__lane++)\n"
-    "#define DIVVY__SLOT divvy__lane\n"
-    "#line 1\n";
+    RUN "#define DIVVY__LOOP(i, first, count) \\\n"
+        "    for (ulong divvy__block = DIVVY__RUN_BEGIN(first, count), divvy__end = DIVVY__RUN_END(first, count); \\\n"
+        "         divvy__block < divvy__end; divvy__block += 64) \\\n"
+        "        for (ulong i = divvy__block, divvy__lane = get_global_id(0) * 64, \\\n"
+        "                   divvy__stop = min(divvy__end, divvy__block + 64); \\\n"
+        "             i < divvy__stop; i++, divvy__lane++)\n"
+        "#define DIVVY__SLOT divvy__lane\n"
+        "#line 1\n";
 _Static_assert(DIVVY_LANES == 64, "runs_in_lanes says 64");
 
 /* What is built, and with what. */
@@ -60,8 +58,8 @@ static divvy_status write_recipe(const struct dv_cl_device *device, const divvy_
     recipe->texts[1] = device->found->loops == DV_CL_ITEMS ? items : folds ? runs_in_lanes : runs;
     recipe->texts[2] = kernel->source;
     recipe->texts[3] = NULL;
-    int length = snprintf(recipe->options, sizeof recipe->options, "-cl-std=CL1.2 -cl-mad-enable%s %s", math,
-                          more ? more : "");
+    int length =
+        snprintf(recipe->options, sizeof recipe->options, "-cl-std=CL1.2 -cl-mad-enable%s %s", math, more ? more : "");
     if (length >= (int)sizeof recipe->options)
         return device->host->fail(device->host, DIVVY_INVALID, "DIVVY_OPENCL_OPTIONS may have about %d characters",
                                   OPTIONS_BYTES - 100);
@@ -70,9 +68,9 @@ static divvy_status write_recipe(const struct dv_cl_device *device, const divvy_
 
 static divvy_status key_of(const struct dv_cl_device *device, const struct recipe *recipe, struct dv_cl_key *out_key)
 {
-    const char *const texts[] = {recipe->options,     recipe->texts[0],      recipe->texts[1],
-                                 recipe->texts[2],    device->found->name,   device->found->driver,
-                                 device->found->class_name, NULL};
+    const char *const texts[] = {
+        recipe->options,     recipe->texts[0],      recipe->texts[1],          recipe->texts[2],
+        device->found->name, device->found->driver, device->found->class_name, NULL};
     return dv_cl_key_of(device->host, texts, out_key);
 }
 
@@ -90,9 +88,9 @@ static divvy_status tell_log(const struct dv_cl_device *device, const divvy_kern
     if (log)
         clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, bytes, log, NULL);
     const char *text = log ? log + strspn(log, " \n") : "";
-    divvy_status status = host->fail(host, DIVVY_BUILD_FAILED, "building %s for \"%s\": %s (%d)%s%.*s", kernel->name,
-                                     device->found->name, dv_cl_code_name(code), code, text[0] ? ":\n" : "",
-                                     LOG_BYTES_TOLD, text);
+    divvy_status status =
+        host->fail(host, DIVVY_BUILD_FAILED, "building %s for \"%s\": %s (%d)%s%.*s", kernel->name, device->found->name,
+                   dv_cl_code_name(code), code, text[0] ? ":\n" : "", LOG_BYTES_TOLD, text);
     free(log);
     return status;
 }
@@ -134,8 +132,7 @@ static cl_program build_binary(const struct dv_cl_device *device, const struct d
         return NULL;
     cl_int code, taken = CL_SUCCESS;
     const unsigned char *bytes_at = binary;
-    cl_program program =
-        clCreateProgramWithBinary(device->context, 1, &device->id, &bytes, &bytes_at, &taken, &code);
+    cl_program program = clCreateProgramWithBinary(device->context, 1, &device->id, &bytes, &bytes_at, &taken, &code);
     if (code == CL_SUCCESS && taken == CL_SUCCESS)
         code = clBuildProgram(program, 1, &device->id, options, NULL, NULL);
     else if (code == CL_SUCCESS)

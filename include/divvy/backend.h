@@ -70,7 +70,7 @@ typedef struct divvy_device_facts {
 
 /* What a device knows after it was opened: measured by a microbenchmark. 0: unknown. */
 typedef struct divvy_rates {
-    uint64_t latency_ns;          /* of the smallest transfer */
+    uint64_t latency_ns; /* of the smallest transfer */
     uint64_t upload_bytes_per_s;
     uint64_t download_bytes_per_s;
 } divvy_rates;
@@ -159,8 +159,7 @@ struct divvy_host {
     /* Folds: fill `lanes` elements with the identity of a parameter (sum, min, max); fold them into the
      * partial of its slice. */
     void (*fold_open)(const divvy_parameter *parameter, void *lanes, size_t lane_count);
-    void (*fold_close)(const divvy_parameter *parameter, const void *lanes, size_t lane_count,
-                       divvy_partial *partial);
+    void (*fold_close)(const divvy_parameter *parameter, const void *lanes, size_t lane_count, divvy_partial *partial);
 
     void *state; /* the runtime's own */
 };

@@ -22,13 +22,13 @@ extern "C" {
 
 /* What a parameter is, in the words of DIVVY_KERNEL. */
 typedef enum divvy_kind {
-    DIVVY_KIND_value,  /* the same scalar or small struct for every index */
-    DIVVY_KIND_in,     /* read, `extent` elements per index */
-    DIVVY_KIND_out,    /* written, `extent` elements per index */
-    DIVVY_KIND_inout,  /* both */
-    DIVVY_KIND_all,    /* read, `extent` elements in all, by every partition */
-    DIVVY_KIND_halo,   /* read, rows of `extent` elements, `radius` rows beyond the partition too */
-    DIVVY_KIND_sum,    /* one result for the job, collected in lanes */
+    DIVVY_KIND_value, /* the same scalar or small struct for every index */
+    DIVVY_KIND_in,    /* read, `extent` elements per index */
+    DIVVY_KIND_out,   /* written, `extent` elements per index */
+    DIVVY_KIND_inout, /* both */
+    DIVVY_KIND_all,   /* read, `extent` elements in all, by every partition */
+    DIVVY_KIND_halo,  /* read, rows of `extent` elements, `radius` rows beyond the partition too */
+    DIVVY_KIND_sum,   /* one result for the job, collected in lanes */
     DIVVY_KIND_min,
     DIVVY_KIND_max,
     DIVVY_KIND_result, /* one result per partition, merged in index order; host kernels only */
@@ -62,8 +62,8 @@ typedef struct divvy_parameter {
     const char *name;
     divvy_kind kind;
     divvy_element element;
-    size_t element_bytes; /* of one element; of the whole for value and result */
-    size_t offset;        /* of its member in the argument struct */
+    size_t element_bytes;                        /* of one element; of the whole for value and result */
+    size_t offset;                               /* of its member in the argument struct */
     void (*merge)(void *into, const void *from); /* result: folds `from`, the later range, into `into` */
 } divvy_parameter;
 
@@ -75,10 +75,10 @@ typedef struct divvy_extent {
 
 /* One argument of one partition. */
 typedef struct divvy_slice {
-    void *data;   /* first byte of the part that the partition may touch; of a value: the value itself;
+    void *data;         /* first byte of the part that the partition may touch; of a value: the value itself;
                      of a fold, for a backend: its divvy_partial; for the C form: its lanes */
-    size_t bytes; /* length of that part */
-    size_t base;  /* which element of the whole array stands at data; 0 for value, all and folds */
+    size_t bytes;       /* length of that part */
+    size_t base;        /* which element of the whole array stands at data; 0 for value, all and folds */
     const void *result; /* set by the finish of a staged device for out and inout: `bytes` bytes of results,
                            valid until the next start on that device. NULL: they are in `data` already */
 } divvy_slice;
@@ -118,7 +118,7 @@ struct divvy_kernel {
     void (*extents)(const void *args, size_t total, divvy_extent *out_extents);
     const divvy_form *forms; /* the plainest level first; at least one */
     size_t form_count;
-    const char *source; /* OpenCL C 1.2, ready to build; NULL for host kernels. The entry is NAME_entry */
+    const char *source;  /* OpenCL C 1.2, ready to build; NULL for host kernels. The entry is NAME_entry */
     size_t source_bytes; /* without the final zero */
 };
 

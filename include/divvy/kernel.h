@@ -54,10 +54,10 @@
 /* ---- Macros that both languages share: a list of up to 16 parameters ---------------------------- */
 
 /* DIVVY__EACH(F, x, p0, p1, ...) is F(x, 0, p0) F(x, 1, p1) ... */
-#define DIVVY__EACH(F, x, ...)                                                                            \
-    DIVVY__PICK(__VA_ARGS__, DIVVY__EACH16, DIVVY__EACH15, DIVVY__EACH14, DIVVY__EACH13, DIVVY__EACH12,   \
-                DIVVY__EACH11, DIVVY__EACH10, DIVVY__EACH9, DIVVY__EACH8, DIVVY__EACH7, DIVVY__EACH6,     \
-                DIVVY__EACH5, DIVVY__EACH4, DIVVY__EACH3, DIVVY__EACH2, DIVVY__EACH1, ~)                  \
+#define DIVVY__EACH(F, x, ...)                                                                                         \
+    DIVVY__PICK(__VA_ARGS__, DIVVY__EACH16, DIVVY__EACH15, DIVVY__EACH14, DIVVY__EACH13, DIVVY__EACH12, DIVVY__EACH11, \
+                DIVVY__EACH10, DIVVY__EACH9, DIVVY__EACH8, DIVVY__EACH7, DIVVY__EACH6, DIVVY__EACH5, DIVVY__EACH4,     \
+                DIVVY__EACH3, DIVVY__EACH2, DIVVY__EACH1, ~)                                                           \
     (F, x, __VA_ARGS__)
 #define DIVVY__PICK(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, picked, ...) picked
 #define DIVVY__EACH1(F, x, a) F(x, 0, a)
@@ -69,19 +69,18 @@
 #define DIVVY__EACH7(F, x, a, b, c, d, e, f, g) DIVVY__EACH6(F, x, a, b, c, d, e, f) F(x, 6, g)
 #define DIVVY__EACH8(F, x, a, b, c, d, e, f, g, h) DIVVY__EACH7(F, x, a, b, c, d, e, f, g) F(x, 7, h)
 #define DIVVY__EACH9(F, x, a, b, c, d, e, f, g, h, i) DIVVY__EACH8(F, x, a, b, c, d, e, f, g, h) F(x, 8, i)
-#define DIVVY__EACH10(F, x, a, b, c, d, e, f, g, h, i, j)                                                 \
-    DIVVY__EACH9(F, x, a, b, c, d, e, f, g, h, i) F(x, 9, j)
-#define DIVVY__EACH11(F, x, a, b, c, d, e, f, g, h, i, j, k)                                              \
+#define DIVVY__EACH10(F, x, a, b, c, d, e, f, g, h, i, j) DIVVY__EACH9(F, x, a, b, c, d, e, f, g, h, i) F(x, 9, j)
+#define DIVVY__EACH11(F, x, a, b, c, d, e, f, g, h, i, j, k) \
     DIVVY__EACH10(F, x, a, b, c, d, e, f, g, h, i, j) F(x, 10, k)
-#define DIVVY__EACH12(F, x, a, b, c, d, e, f, g, h, i, j, k, l)                                           \
+#define DIVVY__EACH12(F, x, a, b, c, d, e, f, g, h, i, j, k, l) \
     DIVVY__EACH11(F, x, a, b, c, d, e, f, g, h, i, j, k) F(x, 11, l)
-#define DIVVY__EACH13(F, x, a, b, c, d, e, f, g, h, i, j, k, l, m)                                        \
+#define DIVVY__EACH13(F, x, a, b, c, d, e, f, g, h, i, j, k, l, m) \
     DIVVY__EACH12(F, x, a, b, c, d, e, f, g, h, i, j, k, l) F(x, 12, m)
-#define DIVVY__EACH14(F, x, a, b, c, d, e, f, g, h, i, j, k, l, m, n)                                     \
+#define DIVVY__EACH14(F, x, a, b, c, d, e, f, g, h, i, j, k, l, m, n) \
     DIVVY__EACH13(F, x, a, b, c, d, e, f, g, h, i, j, k, l, m) F(x, 13, n)
-#define DIVVY__EACH15(F, x, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o)                                  \
+#define DIVVY__EACH15(F, x, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o) \
     DIVVY__EACH14(F, x, a, b, c, d, e, f, g, h, i, j, k, l, m, n) F(x, 14, o)
-#define DIVVY__EACH16(F, x, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p)                               \
+#define DIVVY__EACH16(F, x, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p) \
     DIVVY__EACH15(F, x, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o) F(x, 15, p)
 
 /* DIVVY__CALL(F, x, k, (kind, type, name, ...)) is F_kind(x, k, type, name, ..., ~). */
@@ -108,17 +107,16 @@
 
 #define DIVVY_GLOBAL __global
 
-#define DIVVY_KERNEL(name, ...)                                                                          \
-    void name##_body(DIVVY__EACH(DIVVY__BODY, ~, __VA_ARGS__) ulong divvy__first, ulong divvy__count,    \
-                     ulong divvy__total);                                                                \
-    __kernel void name##_entry(DIVVY__EACH(DIVVY__ENTRY, ~, __VA_ARGS__) ulong divvy__first,             \
-                               ulong divvy__count, ulong divvy__total)                                   \
-    {                                                                                                    \
-        if (divvy__count > 0)                                                                            \
-            name##_body(DIVVY__EACH(DIVVY__PASS, ~, __VA_ARGS__) divvy__first, divvy__count,             \
-                        divvy__total);                                                                   \
-    }                                                                                                    \
-    void name##_body(DIVVY__EACH(DIVVY__BODY, ~, __VA_ARGS__) ulong divvy__first, ulong divvy__count,    \
+#define DIVVY_KERNEL(name, ...)                                                                                  \
+    void name##_body(DIVVY__EACH(DIVVY__BODY, ~, __VA_ARGS__) ulong divvy__first, ulong divvy__count,            \
+                     ulong divvy__total);                                                                        \
+    __kernel void name##_entry(DIVVY__EACH(DIVVY__ENTRY, ~, __VA_ARGS__) ulong divvy__first, ulong divvy__count, \
+                               ulong divvy__total)                                                               \
+    {                                                                                                            \
+        if (divvy__count > 0)                                                                                    \
+            name##_body(DIVVY__EACH(DIVVY__PASS, ~, __VA_ARGS__) divvy__first, divvy__count, divvy__total);      \
+    }                                                                                                            \
+    void name##_body(DIVVY__EACH(DIVVY__BODY, ~, __VA_ARGS__) ulong divvy__first, ulong divvy__count,            \
                      ulong divvy__total)
 
 #define DIVVY_FOR(i) DIVVY__LOOP(i, divvy__first, divvy__count)
@@ -150,9 +148,9 @@
 /* The shift is done on integers, since a pointer may not leave its array. */
 #define DIVVY__PASS(x, k, p) DIVVY__CALL(DIVVY__PASS_, x, k, p)
 #define DIVVY__PASS_value(x, k, type, name, ...) name,
-#define DIVVY__PASS_in(x, k, type, name, ...)                                                            \
+#define DIVVY__PASS_in(x, k, type, name, ...) \
     (__global type const *)((uintptr_t)name - (uintptr_t)(divvy__base_##name * sizeof(type))),
-#define DIVVY__PASS_out(x, k, type, name, ...)                                                           \
+#define DIVVY__PASS_out(x, k, type, name, ...) \
     (__global type *)((uintptr_t)name - (uintptr_t)(divvy__base_##name * sizeof(type))),
 #define DIVVY__PASS_inout DIVVY__PASS_out
 #define DIVVY__PASS_all(x, k, type, name, ...) name,
@@ -201,12 +199,12 @@ typedef unsigned char uchar;
 typedef unsigned short ushort;
 typedef unsigned int uint;
 typedef unsigned long ulong;
-#define DIVVY__VECTORS(type)                                                                             \
-    typedef struct {                                                                                     \
-        type x, y;                                                                                       \
-    } __attribute__((aligned(2 * sizeof(type)))) type##2;                                                \
-    typedef struct {                                                                                     \
-        type x, y, z, w;                                                                                 \
+#define DIVVY__VECTORS(type)                              \
+    typedef struct {                                      \
+        type x, y;                                        \
+    } __attribute__((aligned(2 * sizeof(type)))) type##2; \
+    typedef struct {                                      \
+        type x, y, z, w;                                  \
     } __attribute__((aligned(4 * sizeof(type)))) type##4;
 DIVVY__VECTORS(float)
 DIVVY__VECTORS(double)
@@ -219,56 +217,54 @@ DIVVY__VECTORS(uchar)
 /* Folds go by blocks of DIVVY_LANES indices, one lane each, which compilers turn into vectors; without
  * folds there is one block. divvy__shape is never read: the size of what it points to tells, at compile
  * time, how many folds the kernel has. */
-#define DIVVY_FOR(i)                                                                                     \
-    for (size_t divvy__block = divvy__first, divvy__end = divvy__first + divvy__count,                   \
-                divvy__step = sizeof *divvy__shape > 1 ? (size_t)DIVVY_LANES : divvy__count;             \
-         divvy__block < divvy__end; divvy__block += divvy__step)                                         \
-        for (size_t i = divvy__block, divvy__lane DIVVY__UNUSED = 0,                                     \
-                    divvy__stop = divvy__end - divvy__block < divvy__step ? divvy__end                   \
-                                                                          : divvy__block + divvy__step;  \
+#define DIVVY_FOR(i)                                                                                                 \
+    for (size_t divvy__block = divvy__first, divvy__end = divvy__first + divvy__count,                               \
+                divvy__step = sizeof *divvy__shape > 1 ? (size_t)DIVVY_LANES : divvy__count;                         \
+         divvy__block < divvy__end; divvy__block += divvy__step)                                                     \
+        for (size_t i = divvy__block, divvy__lane DIVVY__UNUSED = 0,                                                 \
+                    divvy__stop = divvy__end - divvy__block < divvy__step ? divvy__end : divvy__block + divvy__step; \
              i < divvy__stop; i++, divvy__lane++)
 #define DIVVY_LANE divvy__lane
 
 /* A kernel in a file of kernels. The build of the file asks for one form per instruction-set level
  * (DIVVY__LEVEL) and for the table; everybody else gets the declarations, and the body to be checked. */
 #if defined(DIVVY__LEVEL)
-#define DIVVY_KERNEL(name, ...)                                                                          \
-    extern divvy_body DIVVY__LEVEL_ENTRY(name, DIVVY__LEVEL) DIVVY__HIDDEN;                              \
-    DIVVY__FORM(name, void DIVVY__LEVEL_ENTRY(name, DIVVY__LEVEL), __VA_ARGS__)                          \
+#define DIVVY_KERNEL(name, ...)                                                 \
+    extern divvy_body DIVVY__LEVEL_ENTRY(name, DIVVY__LEVEL) DIVVY__HIDDEN;     \
+    DIVVY__FORM(name, void DIVVY__LEVEL_ENTRY(name, DIVVY__LEVEL), __VA_ARGS__) \
     static __attribute__((noinline)) void DIVVY__HEAD(name, __VA_ARGS__)
 #elif defined(DIVVY__TABLE)
-#define DIVVY_KERNEL(name, ...)                                                                          \
-    DIVVY__ARGS(name, __VA_ARGS__)                                                                       \
-    DIVVY__LEVELS(DIVVY__DECLARE_FORM, name)                                                             \
-    static const divvy_form name##_forms[] = {DIVVY__LEVELS(DIVVY__FORM_ROW, name)};                     \
-    DIVVY__PARAMETERS(name, __VA_ARGS__)                                                                 \
-    extern const divvy_kernel name##_kernel DIVVY__HIDDEN;                                               \
-    const divvy_kernel name##_kernel =                                                                   \
-        DIVVY__DESCRIPTOR(name, DIVVY__TABLE_FLAGS, divvy__source, sizeof divvy__source - 1);            \
+#define DIVVY_KERNEL(name, ...)                                                               \
+    DIVVY__ARGS(name, __VA_ARGS__)                                                            \
+    DIVVY__LEVELS(DIVVY__DECLARE_FORM, name)                                                  \
+    static const divvy_form name##_forms[] = {DIVVY__LEVELS(DIVVY__FORM_ROW, name)};          \
+    DIVVY__PARAMETERS(name, __VA_ARGS__)                                                      \
+    extern const divvy_kernel name##_kernel DIVVY__HIDDEN;                                    \
+    const divvy_kernel name##_kernel =                                                        \
+        DIVVY__DESCRIPTOR(name, DIVVY__TABLE_FLAGS, divvy__source, sizeof divvy__source - 1); \
     static inline DIVVY__UNUSED void DIVVY__HEAD(name, __VA_ARGS__)
 #else
-#define DIVVY_KERNEL(name, ...)                                                                          \
-    DIVVY__ARGS(name, __VA_ARGS__)                                                                       \
-    DIVVY__LINKAGE const divvy_kernel name##_kernel DIVVY__HIDDEN;                                       \
+#define DIVVY_KERNEL(name, ...)                                    \
+    DIVVY__ARGS(name, __VA_ARGS__)                                 \
+    DIVVY__LINKAGE const divvy_kernel name##_kernel DIVVY__HIDDEN; \
     static inline DIVVY__UNUSED void DIVVY__HEAD(name, __VA_ARGS__)
 #endif
 
 /* A host kernel is all of it at once. */
-#define DIVVY_HOST_KERNEL(name, ...)                                                                     \
-    DIVVY__ARGS(name, __VA_ARGS__)                                                                       \
-    static divvy_body name##_form;                                                                       \
-    static const divvy_form name##_forms[] = {{"host", name##_form}};                                    \
-    DIVVY__PARAMETERS(name, __VA_ARGS__)                                                                 \
-    static const divvy_kernel name##_kernel DIVVY__UNUSED =                                              \
-        DIVVY__DESCRIPTOR(name, DIVVY_KERNEL_HOST, NULL, 0);                                             \
-    DIVVY__FORM(name, static void name##_form, __VA_ARGS__)                                                   \
+#define DIVVY_HOST_KERNEL(name, ...)                                                                             \
+    DIVVY__ARGS(name, __VA_ARGS__)                                                                               \
+    static divvy_body name##_form;                                                                               \
+    static const divvy_form name##_forms[] = {{"host", name##_form}};                                            \
+    DIVVY__PARAMETERS(name, __VA_ARGS__)                                                                         \
+    static const divvy_kernel name##_kernel DIVVY__UNUSED = DIVVY__DESCRIPTOR(name, DIVVY_KERNEL_HOST, NULL, 0); \
+    DIVVY__FORM(name, static void name##_form, __VA_ARGS__)                                                      \
     static __attribute__((noinline)) void DIVVY__HEAD(name, __VA_ARGS__)
 
 /* The argument struct. */
-#define DIVVY__ARGS(name, ...)                                                                           \
-    struct name##_args {                                                                                 \
-        DIVVY__EACH(DIVVY__MEMBER, ~, __VA_ARGS__)                                                       \
-        divvy_call_options with;                                                                         \
+#define DIVVY__ARGS(name, ...)                     \
+    struct name##_args {                           \
+        DIVVY__EACH(DIVVY__MEMBER, ~, __VA_ARGS__) \
+        divvy_call_options with;                   \
     };
 #define DIVVY__MEMBER(x, k, p) DIVVY__CALL(DIVVY__MEMBER_, x, k, p)
 #define DIVVY__MEMBER_value(x, k, type, name, ...) type name;
@@ -283,9 +279,9 @@ DIVVY__VECTORS(uchar)
 #define DIVVY__MEMBER_result DIVVY__MEMBER_out
 
 /* The head of the function that holds the body. */
-#define DIVVY__HEAD(name, ...)                                                                           \
-    name##_body(DIVVY__EACH(DIVVY__BODY, ~, __VA_ARGS__) size_t divvy__first DIVVY__UNUSED,              \
-                size_t divvy__count DIVVY__UNUSED, size_t divvy__total DIVVY__UNUSED,                    \
+#define DIVVY__HEAD(name, ...)                                                              \
+    name##_body(DIVVY__EACH(DIVVY__BODY, ~, __VA_ARGS__) size_t divvy__first DIVVY__UNUSED, \
+                size_t divvy__count DIVVY__UNUSED, size_t divvy__total DIVVY__UNUSED,       \
                 const char(*divvy__shape)[1 DIVVY__EACH(DIVVY__FOLDS, ~, __VA_ARGS__)] DIVVY__UNUSED)
 #define DIVVY__BODY(x, k, p) DIVVY__CALL(DIVVY__BODY_, x, k, p)
 #define DIVVY__BODY_value(x, k, type, name, ...) type name DIVVY__UNUSED,
@@ -311,10 +307,10 @@ DIVVY__VECTORS(uchar)
 #define DIVVY__FOLDS_result(...)
 
 /* The function that takes slices and calls the body. */
-#define DIVVY__FORM(name, entry, ...)                                                                    \
-    static void DIVVY__HEAD(name, __VA_ARGS__);                                                          \
+#define DIVVY__FORM(name, entry, ...)                                                                      \
+    static void DIVVY__HEAD(name, __VA_ARGS__);                                                            \
     entry(const divvy_slice *divvy__slices, size_t divvy__first, size_t divvy__count, size_t divvy__total) \
-    {                                                                                                    \
+    {                                                                                                      \
         name##_body(DIVVY__EACH(DIVVY__PASS, ~, __VA_ARGS__) divvy__first, divvy__count, divvy__total, 0); \
     }
 #define DIVVY__PASS(x, k, p) DIVVY__CALL(DIVVY__PASS_, x, k, p)
@@ -332,15 +328,15 @@ DIVVY__VECTORS(uchar)
 #define DIVVY__ORIGIN(k, type) ((uintptr_t)divvy__slices[k].data - divvy__slices[k].base * sizeof(type))
 
 /* What the runtime must know of the parameters. */
-#define DIVVY__PARAMETERS(name, ...)                                                                     \
-    DIVVY__EACH(DIVVY__MERGE, name, __VA_ARGS__)                                                         \
-    static void name##_extents(const void *divvy__memory, size_t divvy__total DIVVY__UNUSED,             \
-                               divvy_extent *divvy__extents)                                             \
-    {                                                                                                    \
-        const struct name##_args *divvy__args DIVVY__UNUSED = divvy__memory;                             \
-        DIVVY__EACH(DIVVY__LOCAL, ~, __VA_ARGS__)                                                        \
-        DIVVY__EACH(DIVVY__EXTENT, ~, __VA_ARGS__)                                                       \
-    }                                                                                                    \
+#define DIVVY__PARAMETERS(name, ...)                                                         \
+    DIVVY__EACH(DIVVY__MERGE, name, __VA_ARGS__)                                             \
+    static void name##_extents(const void *divvy__memory, size_t divvy__total DIVVY__UNUSED, \
+                               divvy_extent *divvy__extents)                                 \
+    {                                                                                        \
+        const struct name##_args *divvy__args DIVVY__UNUSED = divvy__memory;                 \
+        DIVVY__EACH(DIVVY__LOCAL, ~, __VA_ARGS__)                                            \
+        DIVVY__EACH(DIVVY__EXTENT, ~, __VA_ARGS__)                                           \
+    }                                                                                        \
     static const divvy_parameter name##_parameters[] = {DIVVY__EACH(DIVVY__ROW, name, __VA_ARGS__)};
 
 #define DIVVY__MERGE(x, k, p) DIVVY__CALL(DIVVY__MERGE_, x, k, p)
@@ -353,12 +349,12 @@ DIVVY__VECTORS(uchar)
 #define DIVVY__MERGE_sum(...)
 #define DIVVY__MERGE_min(...)
 #define DIVVY__MERGE_max(...)
-#define DIVVY__MERGE_result(x, k, type, name, merge, ...)                                                \
-    static void x##_merge_##name(void *divvy__into, const void *divvy__from)                             \
-    {                                                                                                    \
-        type *divvy__a = divvy__into;                                                                    \
-        type const *divvy__b = divvy__from;                                                              \
-        merge(divvy__a, divvy__b);                                                                       \
+#define DIVVY__MERGE_result(x, k, type, name, merge, ...)                    \
+    static void x##_merge_##name(void *divvy__into, const void *divvy__from) \
+    {                                                                        \
+        type *divvy__a = divvy__into;                                        \
+        type const *divvy__b = divvy__from;                                  \
+        merge(divvy__a, divvy__b);                                           \
     }
 
 /* Values by their names, for the expressions of extents. */
@@ -393,9 +389,13 @@ DIVVY__VECTORS(uchar)
 #define DIVVY__ABSENT(...) 1
 
 #define DIVVY__ROW(x, k, p) DIVVY__CALL(DIVVY__ROW_, x, k, p)
-#define DIVVY__SET_ROW(x, kind_, type, name_, element_, merge_)                                          \
-    {.name = #name_, .kind = DIVVY_KIND_##kind_, .element = element_, .element_bytes = sizeof(type),     \
-     .offset = offsetof(struct x##_args, name_), .merge = merge_},
+#define DIVVY__SET_ROW(x, kind_, type, name_, element_, merge_) \
+    {.name = #name_,                                            \
+     .kind = DIVVY_KIND_##kind_,                                \
+     .element = element_,                                       \
+     .element_bytes = sizeof(type),                             \
+     .offset = offsetof(struct x##_args, name_),                \
+     .merge = merge_},
 #define DIVVY__ROW_value(x, k, type, name, ...) DIVVY__SET_ROW(x, value, type, name, DIVVY_ELEMENT_OTHER, NULL)
 #define DIVVY__ROW_in(x, k, type, name, ...) DIVVY__SET_ROW(x, in, type, name, DIVVY_ELEMENT_OTHER, NULL)
 #define DIVVY__ROW_out(x, k, type, name, ...) DIVVY__SET_ROW(x, out, type, name, DIVVY_ELEMENT_OTHER, NULL)
@@ -405,32 +405,31 @@ DIVVY__VECTORS(uchar)
 #define DIVVY__ROW_sum(x, k, type, name, ...) DIVVY__SET_ROW(x, sum, type, name, DIVVY__ELEMENT_OF(type), NULL)
 #define DIVVY__ROW_min(x, k, type, name, ...) DIVVY__SET_ROW(x, min, type, name, DIVVY__ELEMENT_OF(type), NULL)
 #define DIVVY__ROW_max(x, k, type, name, ...) DIVVY__SET_ROW(x, max, type, name, DIVVY__ELEMENT_OF(type), NULL)
-#define DIVVY__ROW_result(x, k, type, name, ...)                                                         \
+#define DIVVY__ROW_result(x, k, type, name, ...) \
     DIVVY__SET_ROW(x, result, type, name, DIVVY_ELEMENT_OTHER, x##_merge_##name)
 
 /* The element of a fold; another type does not compile. */
-#define DIVVY__ELEMENT_OF(type)                                                                          \
+#define DIVVY__ELEMENT_OF(type) \
     _Generic((type *)0, float *: DIVVY_ELEMENT_FLOAT, double *: DIVVY_ELEMENT_DOUBLE,                    \
              int *: DIVVY_ELEMENT_INT, unsigned *: DIVVY_ELEMENT_UINT,                                   \
              long *: sizeof(long) == 8 ? DIVVY_ELEMENT_LONG : DIVVY_ELEMENT_INT,                         \
              unsigned long *: sizeof(long) == 8 ? DIVVY_ELEMENT_ULONG : DIVVY_ELEMENT_UINT,              \
              long long *: DIVVY_ELEMENT_LONG, unsigned long long *: DIVVY_ELEMENT_ULONG)
 
-#define DIVVY__DESCRIPTOR(name_, flags_, source_, source_bytes_)                                         \
-    {                                                                                                    \
-        .size = sizeof(divvy_kernel), .abi = DIVVY_KERNEL_ABI, .name = #name_, .flags = (flags_),        \
-        .parameter_count = sizeof name_##_parameters / sizeof *name_##_parameters,                       \
-        .parameters = name_##_parameters, .args_size = sizeof(struct name_##_args),                      \
-        .with_offset = offsetof(struct name_##_args, with), .extents = name_##_extents,                  \
-        .forms = name_##_forms, .form_count = sizeof name_##_forms / sizeof *name_##_forms,              \
-        .source = (source_), .source_bytes = (source_bytes_),                                            \
+#define DIVVY__DESCRIPTOR(name_, flags_, source_, source_bytes_)                                                     \
+    {                                                                                                                \
+        .size = sizeof(divvy_kernel), .abi = DIVVY_KERNEL_ABI, .name = #name_, .flags = (flags_),                    \
+        .parameter_count = sizeof name_##_parameters / sizeof *name_##_parameters, .parameters = name_##_parameters, \
+        .args_size = sizeof(struct name_##_args), .with_offset = offsetof(struct name_##_args, with),                \
+        .extents = name_##_extents, .forms = name_##_forms,                                                          \
+        .form_count = sizeof name_##_forms / sizeof *name_##_forms, .source = (source_),                             \
+        .source_bytes = (source_bytes_),                                                                             \
     }
 
 /* The levels that a kernel is built for: DIVVY__LEVELS(F, name) is F(name, level, "its name") for each.
  * `divvy compile` builds the same ones. */
 #if defined(__x86_64__)
-#define DIVVY__LEVELS(F, name)                                                                           \
-    F(name, x86_64, "x86-64") F(name, x86_64_v3, "x86-64-v3") F(name, x86_64_v4, "x86-64-v4")
+#define DIVVY__LEVELS(F, name) F(name, x86_64, "x86-64") F(name, x86_64_v3, "x86-64-v3") F(name, x86_64_v4, "x86-64-v4")
 #else
 #define DIVVY__LEVELS(F, name) F(name, baseline, "baseline")
 #endif

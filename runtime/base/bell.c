@@ -33,7 +33,8 @@ void dv_bell_ring(struct dv_bell *bell)
 
 void dv_bell_sleep(struct dv_bell *bell, unsigned seen, uint64_t deadline_ns)
 {
-    struct timespec until = {.tv_sec = (time_t)(deadline_ns / 1000000000u), .tv_nsec = (long)(deadline_ns % 1000000000u)};
+    struct timespec until = {.tv_sec = (time_t)(deadline_ns / 1000000000u),
+                             .tv_nsec = (long)(deadline_ns % 1000000000u)};
     pthread_mutex_lock(&bell->mutex);
     atomic_fetch_add(&bell->sleepers, 1);
     int timed_out = 0;

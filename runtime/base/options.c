@@ -28,7 +28,7 @@ struct row {
     const char *help;     /* what it does, which values it takes */
     const char *value;    /* the default, as it would be written */
     bool (*parse)(const struct row *row, const char *text, void *out);
-    size_t out;                 /* offset in dv_settings */
+    size_t out; /* offset in dv_settings */
     enum field field;
     size_t in;                  /* offset in divvy_options */
     const char *const *choices; /* for parse_choice, parse_name: ends with NULL */
@@ -43,7 +43,7 @@ static bool parse_size(const struct row *row, const char *text, void *out);
 static bool parse_profile(const struct row *row, const char *text, void *out);
 
 static const char *const schedules[] = {"guarded", "static", "dynamic", "guided", NULL};
-static const char *const progress_choices[] = {"auto", "on", "off", NULL};      /* as enum dv_progress */
+static const char *const progress_choices[] = {"auto", "on", "off", NULL};        /* as enum dv_progress */
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL}; /* as divvy_log_level */
 
 _Static_assert(sizeof(enum dv_progress) == sizeof(int) && sizeof(divvy_log_level) == sizeof(int),
@@ -116,7 +116,7 @@ static bool parse_text(const struct row *row, const char *text, void *out)
 static bool parse_backends(const struct row *row, const char *text, void *out)
 {
     const bool leaves_out = *text == '^';
-    for (const char *at = text; *at; ) {
+    for (const char *at = text; *at;) {
         if ((*at == '^') != leaves_out)
             return false;
         at += leaves_out;
@@ -284,7 +284,7 @@ static bool remember(const char *name)
     static struct warned {
         struct warned *next;
         char name[64];
-    } *warned;
+    } * warned;
     static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
     pthread_mutex_lock(&mutex);

@@ -8,13 +8,13 @@
 
 /* Resolved and checked. Strings belong to the settings and are never NULL but where said. */
 struct dv_settings {
-    char *backend;     /* "" for the default: all found */
-    char *devices;     /* "" for no filter; checked by dv_filter_read */
-    int threads;       /* 0 default, -1 all, -2 all but one, n */
-    char *bind;        /* "" for the default; checked by dv_topology_place */
-    char *schedule;    /* "guarded", "static", "dynamic" or "guided" */
-    size_t partition;  /* 0: sized by the schedule */
-    char *profile;     /* NULL: none; %p and %t already replaced */
+    char *backend;    /* "" for the default: all found */
+    char *devices;    /* "" for no filter; checked by dv_filter_read */
+    int threads;      /* 0 default, -1 all, -2 all but one, n */
+    char *bind;       /* "" for the default; checked by dv_topology_place */
+    char *schedule;   /* "guarded", "static", "dynamic" or "guided" */
+    size_t partition; /* 0: sized by the schedule */
+    char *profile;    /* NULL: none; %p and %t already replaced */
     size_t profile_jobs;
     enum dv_progress { DV_PROGRESS_AUTO, DV_PROGRESS_ON, DV_PROGRESS_OFF } progress;
     divvy_log_level log;

@@ -6,11 +6,11 @@
 #include <stdarg.h>
 
 /* Returns `expression`'s status to the caller unless it is OK. */
-#define DV_TRY(expression)                       \
-    do {                                         \
-        divvy_status dv_tried_ = (expression);   \
-        if (dv_tried_ != DIVVY_OK)               \
-            return dv_tried_;                    \
+#define DV_TRY(expression)                     \
+    do {                                       \
+        divvy_status dv_tried_ = (expression); \
+        if (dv_tried_ != DIVVY_OK)             \
+            return dv_tried_;                  \
     } while (0)
 
 /* Sets this thread's error text, logs it at debug, returns `status`. The function that first knows of a

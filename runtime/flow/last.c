@@ -82,14 +82,24 @@ const divvy_report *dv_last_report(uint64_t context)
     for (size_t u = 0; u < record->use_count; u++) {
         const struct dv_use *use = &record->uses[u];
         last->shares[u] = (divvy_share){
-            .id = last->units[u]->id, .items = use->items, .partitions = use->partitions, .busy_ns = use->busy_ns,
+            .id = last->units[u]->id,
+            .items = use->items,
+            .partitions = use->partitions,
+            .busy_ns = use->busy_ns,
             .share = record->count ? (double)use->items / (double)record->count : 0,
         };
     }
     last->report = (divvy_report){
-        .name = last->name, .kernel = record->kernel, .schedule = record->schedule, .count = record->count,
-        .wall_ns = record->end_ns - record->start_ns, .bound_ns = record->bound_ns, .bound_basis = record->bound_basis,
-        .efficiency = record->efficiency, .status = record->status, .share_count = record->use_count,
+        .name = last->name,
+        .kernel = record->kernel,
+        .schedule = record->schedule,
+        .count = record->count,
+        .wall_ns = record->end_ns - record->start_ns,
+        .bound_ns = record->bound_ns,
+        .bound_basis = record->bound_basis,
+        .efficiency = record->efficiency,
+        .status = record->status,
+        .share_count = record->use_count,
         .shares = last->shares,
     };
     return &last->report;

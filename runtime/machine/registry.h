@@ -11,16 +11,16 @@
 /* A plugin that was found, accepted or not. Constant but for `probe`. */
 struct dv_plugin {
     char *path;
-    char *name;             /* from the file's name: libdivvy_<name>.so */
+    char *name;                   /* from the file's name: libdivvy_<name>.so */
     const divvy_backend *backend; /* NULL: refused */
-    char *refusal;          /* why, one sentence; NULL if accepted */
-    divvy_host host;        /* what it was given */
+    char *refusal;                /* why, one sentence; NULL if accepted */
+    divvy_host host;              /* what it was given */
     enum dv_probe { DV_UNPROBED, DV_PROBING, DV_PROBED, DV_PROBE_FAILED } probe; /* under the registry's mutex */
     int prober; /* the process that probed it; 0: none */
     divvy_status probe_status;
     char *probe_error;
-    uint64_t probe_ns;      /* how long it took */
-    unsigned device_count;  /* after probing: its devices, in the order of announcement */
+    uint64_t probe_ns;     /* how long it took */
+    unsigned device_count; /* after probing: its devices, in the order of announcement */
     struct dv_found *devices;
 };
 

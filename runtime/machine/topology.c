@@ -89,8 +89,8 @@ static bool find_cores(void)
     hwloc_bitmap_t allowed = allowed_threads();
     if (cores && allowed)
         for (unsigned i = 0; i < how_many(type); i++)
-            topology.core_count += describe_core(hwloc_get_obj_by_type(machine, type, i), allowed,
-                                                 &cores[topology.core_count]);
+            topology.core_count +=
+                describe_core(hwloc_get_obj_by_type(machine, type, i), allowed, &cores[topology.core_count]);
     hwloc_bitmap_free(allowed);
     topology.cores = cores;
     return topology.core_count > 0;

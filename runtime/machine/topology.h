@@ -19,14 +19,14 @@ struct dv_topology {
     unsigned core_count; /* at least 1; in the order of neighbourhood */
     const struct dv_core *cores;
     unsigned kind_count;
-    const char *model;       /* the processor's name, "" if unknown */
-    unsigned machine_cores;  /* cores of the machine, allowed or not */
+    const char *model;      /* the processor's name, "" if unknown */
+    unsigned machine_cores; /* cores of the machine, allowed or not */
     unsigned machine_threads;
     unsigned numa_count;
-    double quota;            /* cores' worth of time that the control group grants; 0: no limit */
+    double quota; /* cores' worth of time that the control group grants; 0: no limit */
     uint64_t memory_bytes;
     uint64_t l1_bytes, l2_bytes, l3_bytes; /* of the first core's caches */
-    bool synthetic;          /* invented (HWLOC_SYNTHETIC): binding has no effect */
+    bool synthetic;                        /* invented (HWLOC_SYNTHETIC): binding has no effect */
 };
 
 /* Discovers once per process; NULL (with the error text) only if that fails. Any thread. core_count is

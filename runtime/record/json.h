@@ -16,7 +16,7 @@ struct dv_device_record {
     size_t granule;
     uint64_t memory_bytes;
     bool staged;
-    bool opened;       /* its rates are known */
+    bool opened; /* its rates are known */
     divvy_rates rates;
     uint64_t fixed_ns; /* as the last job had it */
 };
@@ -24,8 +24,8 @@ struct dv_device_record {
 struct dv_event_record {
     uint64_t time_ns; /* moment */
     const char *what, *text;
-    int device;       /* -1: none */
-    uint64_t job;     /* 0: none */
+    int device;   /* -1: none */
+    uint64_t job; /* 0: none */
 };
 
 /* A job with what it points to; made and freed as one piece but for the partitions. */
@@ -46,7 +46,7 @@ struct dv_summed_jobs {
     uint64_t first_ns, last_ns; /* moments: the first submission, the last end */
     uint64_t wall_ns, min_ns, max_ns, split_ns, combine_ns;
     uint64_t bounded_jobs, bounded_wall_ns, bound_ns; /* of those whose bound is known */
-    size_t use_count; /* by device of the profile */
+    size_t use_count;                                 /* by device of the profile */
     struct dv_summed_use *uses;
 };
 

@@ -246,7 +246,8 @@ void dv_profile_set_rates(struct dv_profile *profile, unsigned index, const divv
     pthread_mutex_unlock(&profile->mutex);
 }
 
-void dv_profile_add_event(struct dv_profile *profile, const char *what, int device, uint64_t job, const char *format, ...)
+void dv_profile_add_event(struct dv_profile *profile, const char *what, int device, uint64_t job, const char *format,
+                          ...)
 {
     struct dv_content *content = &profile->content;
     uint64_t now_ns = dv_now_ns();
@@ -333,8 +334,9 @@ static struct dv_kept_job *copy_job(const struct dv_job_record *job, bool with_p
     kept->record.schedule = append_text(&text, job->schedule);
     kept->record.error = append_text(&text, error);
 
-    size_t count = !with_partitions ? 0
-                   : job->partition_count < PARTITIONS_PER_JOB ? job->partition_count : PARTITIONS_PER_JOB;
+    size_t count = !with_partitions                            ? 0
+                   : job->partition_count < PARTITIONS_PER_JOB ? job->partition_count
+                                                               : PARTITIONS_PER_JOB;
     kept->record.partitions = NULL;
     kept->record.partition_count = count;
     if (count == 0)
@@ -418,8 +420,8 @@ static bool sum_job(struct dv_summed_jobs *summed, const struct dv_job_record *j
 /* A job that is neither among the first nor among the last: kept without its partitions while there is room. */
 static bool keep_middle(struct dv_profile *profile, struct kernel_jobs *kernel, struct dv_kept_job *kept)
 {
-    bool room = kernel->middle_count < SUMMARIES_PER_KERNEL &&
-                kernel->middle_uses + kept->record.use_count <= USES_PER_KERNEL;
+    bool room =
+        kernel->middle_count < SUMMARIES_PER_KERNEL && kernel->middle_uses + kept->record.use_count <= USES_PER_KERNEL;
 
     drop_partitions(kept);
     if (!room) {

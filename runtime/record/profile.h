@@ -31,17 +31,17 @@ void dv_profile_add_job(struct dv_profile *profile, const struct dv_job_record *
 bool dv_profile_wants_partitions(const struct dv_profile *profile);
 
 /* Something happened: "retired", "parked", "built", "retry", with a sentence. Bounded. device -1: none. */
-void dv_profile_add_event(struct dv_profile *profile, const char *what, int device, uint64_t job, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
+void dv_profile_add_event(struct dv_profile *profile, const char *what, int device, uint64_t job, const char *format,
+                          ...) __attribute__((format(printf, 5, 6)));
 
 /* One learned model, as it stands when the context closes. */
 struct dv_model_record {
     const char *kernel, *device_class;
-    unsigned size_class;   /* log2 bucket of the count */
+    unsigned size_class; /* log2 bucket of the count */
     double fixed_ns, ns_per_item, uncertainty;
     uint64_t samples;
-    bool running;          /* verified in a job, else still learning */
-    uint64_t partition;    /* the size it would choose */
+    bool running;       /* verified in a job, else still learning */
+    uint64_t partition; /* the size it would choose */
 };
 void dv_profile_add_model(struct dv_profile *profile, const struct dv_model_record *model);
 

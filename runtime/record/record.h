@@ -9,20 +9,20 @@ enum dv_outcome { DV_ACCEPTED, DV_FAILED, DV_LATE, DV_DROPPED };
 
 /* One partition. Times are of the clock of base/clock.h. */
 struct dv_partition_record {
-    unsigned device; /* index into the job's uses */
+    unsigned device;  /* index into the job's uses */
     unsigned attempt; /* 1, 2 ... : 2 ran again after a failure */
     enum dv_outcome outcome;
     enum dv_reason reason;
     uint64_t first, count, requested;
-    uint64_t queued_ns, start_ns, end_ns; /* moments: claimed; began; ended */
+    uint64_t queued_ns, start_ns, end_ns;             /* moments: claimed; began; ended */
     uint64_t jit_ns, copy_in_ns, run_ns, copy_out_ns; /* durations; 0 unknown */
     uint64_t bytes;
 };
 
 /* One device's part in one job. */
 struct dv_use {
-    unsigned device;         /* index into the profile's devices */
-    unsigned device_class;   /* devices of one class have the same number */
+    unsigned device;       /* index into the profile's devices */
+    unsigned device_class; /* devices of one class have the same number */
     uint64_t partitions, items;
     uint64_t busy_ns;        /* inside accepted partitions */
     uint64_t min_ns, max_ns; /* of one partition */
@@ -38,7 +38,7 @@ struct dv_job_record {
     uint64_t id;
     const char *name, *kernel, *schedule;
     uint64_t count;
-    uint64_t start_ns, end_ns; /* moments: submitted; last acceptance */
+    uint64_t start_ns, end_ns;     /* moments: submitted; last acceptance */
     uint64_t split_ns, combine_ns; /* durations, over all workers */
     divvy_status status;
     const char *error; /* "" if OK */

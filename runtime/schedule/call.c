@@ -13,7 +13,6 @@
 /* Every job of the process has a number. */
 static atomic_uint_fast64_t numbers;
 
-
 /* One argument from the copied argument struct. */
 static divvy_status resolve(struct dv_job *job, unsigned k, const divvy_extent *extent)
 {
@@ -41,7 +40,8 @@ static divvy_status resolve(struct dv_job *job, unsigned k, const divvy_extent *
     if (__builtin_mul_overflow(extent->elements, parameter->element_bytes, &stride) ||
         __builtin_mul_overflow(stride, whole ? 1 : job->count, &bytes) || bytes > PTRDIFF_MAX ||
         (uintptr_t)argument->data > UINTPTR_MAX - bytes)
-        return dv_fail(DIVVY_INVALID, "%s: \"%s\" would have %zu elements for each of %zu indices: more than memory has",
+        return dv_fail(DIVVY_INVALID,
+                       "%s: \"%s\" would have %zu elements for each of %zu indices: more than memory has",
                        job->kernel->name, parameter->name, extent->elements, whole ? (size_t)1 : job->count);
     argument->stride = whole ? 0 : stride;
     argument->bytes = bytes;
@@ -55,9 +55,11 @@ static divvy_status check_overlaps(const struct dv_job *job)
     for (unsigned a = 0; a < kernel->parameter_count; a++) {
         for (unsigned b = 0; b < kernel->parameter_count; b++) {
             const struct dv_argument *x = &job->arguments[a], *y = &job->arguments[b];
-            if (a == b || kernel->parameters[b].kind == DIVVY_KIND_value || !divvy_kind_is_written(kernel->parameters[a].kind))
+            if (a == b || kernel->parameters[b].kind == DIVVY_KIND_value ||
+                !divvy_kind_is_written(kernel->parameters[a].kind))
                 continue;
-            if ((uintptr_t)x->data < (uintptr_t)y->data + y->bytes && (uintptr_t)y->data < (uintptr_t)x->data + x->bytes)
+            if ((uintptr_t)x->data < (uintptr_t)y->data + y->bytes &&
+                (uintptr_t)y->data < (uintptr_t)x->data + x->bytes)
                 return dv_fail(DIVVY_INVALID, "%s: \"%s\", which is written, overlaps \"%s\"", kernel->name,
                                kernel->parameters[a].name, kernel->parameters[b].name);
         }
@@ -118,10 +120,12 @@ divvy_status dv_job_check_kernel(const divvy_kernel *kernel, size_t args_size)
     if (!kernel)
         return dv_fail(DIVVY_INVALID, "the kernel is NULL");
     if (kernel->abi != DIVVY_KERNEL_ABI || kernel->size < sizeof(divvy_kernel))
-        return dv_fail(DIVVY_INVALID, "the kernel was built for version %u of divvy/kernel.h, this library has %u: build it anew",
+        return dv_fail(DIVVY_INVALID,
+                       "the kernel was built for version %u of divvy/kernel.h, this library has %u: build it anew",
                        kernel->abi, (unsigned)DIVVY_KERNEL_ABI);
     if (args_size < kernel->with_offset)
-        return dv_fail(DIVVY_INVALID, "%s: its arguments have %zu bytes, not %zu", kernel->name, args_size, kernel->args_size);
+        return dv_fail(DIVVY_INVALID, "%s: its arguments have %zu bytes, not %zu", kernel->name, args_size,
+                       kernel->args_size);
     return DIVVY_OK;
 }
 
@@ -193,8 +197,8 @@ static divvy_status set_up(struct dv_job *job, const void *args, size_t args_siz
     DV_TRY(resolve_options(job, &with));
     DV_TRY(resolve_arguments(job, args, args_size));
     if (job->parent && dv_order_clashes_with_ancestor(job))
-        return dv_fail(DIVVY_INVALID, "%s: submitted inside %s, it touches an array that one of the two writes", kernel->name,
-                       job->parent->kernel->name);
+        return dv_fail(DIVVY_INVALID, "%s: submitted inside %s, it touches an array that one of the two writes",
+                       kernel->name, job->parent->kernel->name);
 
     struct dv_plan *plan = &job->plan;
     struct dv_last_call call = {kernel, job->count, plan->schedule, plan->partition};

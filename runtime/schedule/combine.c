@@ -45,7 +45,8 @@ bool dv_task_prepare(struct dv_task *task, struct dv_job *job, const divvy_loade
             dv_fold_identity(parameter, &task->partials[k]);
             task->slices[k] = (divvy_slice){.data = &task->partials[k], .bytes = sizeof task->partials[k]};
         } else if (parameter->kind == DIVVY_KIND_result) {
-            task->slices[k] = (divvy_slice){.data = calloc(1, parameter->element_bytes), .bytes = parameter->element_bytes};
+            task->slices[k] =
+                (divvy_slice){.data = calloc(1, parameter->element_bytes), .bytes = parameter->element_bytes};
             if (!task->slices[k].data) {
                 dv_task_drop(task);
                 return false;

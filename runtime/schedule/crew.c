@@ -344,9 +344,9 @@ static divvy_status fail_empty(const struct dv_crew *crew)
             used += wrote > 0 ? (size_t)wrote : 0;
         }
     }
-    return dv_fail(DIVVY_NO_DEVICE, "no device is left%s%s%s; there are: %s", crew->filter.count ? " by the filter \"" : "",
-                   crew->filter.count ? crew->settings.devices : "", crew->filter.count ? "\"" : "",
-                   used ? there : "none");
+    return dv_fail(DIVVY_NO_DEVICE, "no device is left%s%s%s; there are: %s",
+                   crew->filter.count ? " by the filter \"" : "", crew->filter.count ? crew->settings.devices : "",
+                   crew->filter.count ? "\"" : "", used ? there : "none");
 }
 
 divvy_status dv_crew_open(struct dv_settings *settings, struct dv_crew *crew)

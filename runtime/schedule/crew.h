@@ -42,7 +42,7 @@ struct dv_crew {
     atomic_int in_flight;
     _Atomic(struct dv_job *) handy; /* a job to be used again, without the mutex */
     struct dv_job *spare;           /* more of them */
-    struct dv_job *made;  /* all jobs ever made */
+    struct dv_job *made;            /* all jobs ever made */
 };
 
 /* Chooses devices by the settings, which the crew takes over; probes what a filter names. NO_DEVICE listing what

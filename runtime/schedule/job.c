@@ -41,7 +41,8 @@ static void learn_from_tallies(struct dv_job *job)
             }
         }
         if (busy_ns > LEARN_LEAST_NS && items > 0)
-            plan->rates[r] = (struct dv_rate){.ns_per_item = (double)busy_ns / (double)items, .uncertainty = 0.25,
+            plan->rates[r] = (struct dv_rate){.ns_per_item = (double)busy_ns / (double)items,
+                                              .uncertainty = 0.25,
                                               .samples = plan->rates[r].samples + 1};
     }
 }

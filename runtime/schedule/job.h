@@ -21,8 +21,8 @@ struct dv_argument {
     char *data;      /* the caller's array or result; of a value: into the copied arguments */
     size_t elements; /* extent: per index, or in all */
     size_t radius;
-    size_t stride;   /* bytes per index; 0 for what does not depend on the index */
-    size_t bytes;    /* in all */
+    size_t stride; /* bytes per index; 0 for what does not depend on the index */
+    size_t bytes;  /* in all */
 };
 
 /* A partition on its way through a device. */
@@ -62,8 +62,8 @@ struct dv_member {
 
     /* Any thread. */
     _Atomic enum dv_standing standing;
-    atomic_uint idle_at;   /* found nothing when the job's recalls stood here */
-    atomic_bool attended;  /* somebody will serve this member: its static home is its own */
+    atomic_uint idle_at;  /* found nothing when the job's recalls stood here */
+    atomic_bool attended; /* somebody will serve this member: its static home is its own */
 
     /* Under the job's mutex. */
     struct dv_task *flying[2]; /* on a staged device */
@@ -102,13 +102,13 @@ struct dv_job {
     void *progress_arg;
     struct dv_job *parent; /* whose kernel submitted it; kept by a reference */
     bool has_folds, has_results, writes_in_place;
-    bool prepares;         /* only loads its kernel: every member accounts for one index */
+    bool prepares; /* only loads its kernel: every member accounts for one index */
     bool keeps_records;
-    bool latecomers;       /* some member may still come, or a backend is not probed yet */
-    bool joinable;         /* a device that is found now may join; once in flight, under mutex */
+    bool latecomers;               /* some member may still come, or a backend is not probed yet */
+    bool joinable;                 /* a device that is found now may join; once in flight, under mutex */
     struct dv_last_call last_call; /* for whoever uses the object again; zero: nothing */
     unsigned models_version;       /* that its rates are of */
-    char *copied;          /* of the arguments */
+    char *copied;                  /* of the arguments */
     size_t copied_capacity;
 
     struct dv_split split;
@@ -116,21 +116,21 @@ struct dv_job {
     _Alignas(64) atomic_size_t pending; /* what workers write, on a line of its own */
     atomic_int references;
     _Atomic enum dv_closer closer;
-    atomic_bool telling;    /* somebody is inside on_progress */
+    atomic_bool telling; /* somebody is inside on_progress */
     atomic_size_t told;
 
     _Alignas(64) atomic_uint recalls; /* moves on when those who found nothing should look again */
-    atomic_int alive;       /* members that are not out */
-    atomic_int unattended;  /* of those, the ones that nobody serves for now */
-    atomic_bool quiet;      /* the caller alone works on it, for now */
+    atomic_int alive;                 /* members that are not out */
+    atomic_int unattended;            /* of those, the ones that nobody serves for now */
+    atomic_bool quiet;                /* the caller alone works on it, for now */
     atomic_bool stopped;
-    atomic_bool over;       /* finished: everything is in place */
+    atomic_bool over; /* finished: everything is in place */
 
     /* Under mutex. */
     pthread_mutex_t mutex;
     struct dv_plan plan;
-    size_t unclaimed;  /* for adaptive schedules */
-    bool turned_away;  /* some device was told that there is nothing for it as things stand */
+    size_t unclaimed; /* for adaptive schedules */
+    bool turned_away; /* some device was told that there is nothing for it as things stand */
     divvy_status status;
     char *error;   /* NULL: none */
     bool abandons; /* staged devices are not waited for */
@@ -140,12 +140,12 @@ struct dv_job {
     struct dv_job *previous, *next; /* in flight, in the order of submission */
     struct dv_job **waits_for;      /* jobs that must end first */
     unsigned waits_count, waits_capacity;
-    bool needed;                    /* a mark of dv_order_needed */
+    bool needed; /* a mark of dv_order_needed */
     struct dv_job *next_spare, *next_made;
     bool future_held;
     uint64_t context; /* the number of the context whose future it is */
 
-    uint64_t end_ns; /* set before over */
+    uint64_t end_ns;       /* set before over */
     unsigned member_count; /* under the pool's mutex; grows when a device joins in the middle */
     unsigned member_capacity;
     struct dv_member *members;

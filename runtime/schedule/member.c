@@ -71,8 +71,12 @@ void dv_job_seat_member(struct dv_job *job, unsigned m, struct dv_unit *unit, en
     unsigned class = job->crew->class_of[m];
     struct dv_pace *pace = &job->plan.paces[m];
     struct dv_rate *rate = &job->plan.rates[class];
-    *pace = (struct dv_pace){.rate = class, .core = unit->core >= 0, .out = standing == DV_OUT, .granule = unit->facts.granule,
-                             .cap = cap_on(job, unit), .correction = 1};
+    *pace = (struct dv_pace){.rate = class,
+                             .core = unit->core >= 0,
+                             .out = standing == DV_OUT,
+                             .granule = unit->facts.granule,
+                             .cap = cap_on(job, unit),
+                             .correction = 1};
     if (pace->granule == 0)
         pace->granule = 1;
     if (class >= job->plan.rate_count) {
@@ -97,8 +101,9 @@ static divvy_status seat_members(struct dv_job *job, const char *devices, const 
         const struct dv_filter_item *item =
             dv_filter_match(filter, unit->found->plugin->name, unit->found->index, unit->facts.name);
         bool out = !item || dv_unit_is_retired(unit) || (host_only && unit->core < 0);
-        enum dv_standing standing = out ? DV_OUT : unit->core >= 0 || at_once || dv_unit_has(unit, job->kernel) ? DV_WANTED
-                                                                                                  : DV_WAITING;
+        enum dv_standing standing = out                                                            ? DV_OUT
+                                    : unit->core >= 0 || at_once || dv_unit_has(unit, job->kernel) ? DV_WANTED
+                                                                                                   : DV_WAITING;
         dv_job_seat_member(job, m, unit, standing);
         alive += !out;
         job->latecomers = job->latecomers || standing == DV_WAITING;

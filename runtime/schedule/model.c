@@ -45,7 +45,8 @@ static struct dv_model *find_nearest(struct dv_models *models, const divvy_kerne
     return nearest;
 }
 
-struct dv_rate dv_models_find(struct dv_models *models, const divvy_kernel *kernel, const char *device_class, size_t count)
+struct dv_rate dv_models_find(struct dv_models *models, const divvy_kernel *kernel, const char *device_class,
+                              size_t count)
 {
     struct dv_rate rate = {0};
     unsigned size_class = size_class_of(count);

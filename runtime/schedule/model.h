@@ -26,7 +26,7 @@ struct dv_models {
     struct dv_rent {
         const divvy_kernel *kernel;
         uint64_t core_ns;
-    } *rents; /* under mutex */
+    } * rents; /* under mutex */
     size_t rent_count, rent_capacity;
 };
 
@@ -40,7 +40,8 @@ void dv_models_fini(struct dv_models *models);
 
 /* What is known for jobs of `count` indices; where nothing is known of that size class, the nearest one's rate, less
  * certain. All zero if there is none. */
-struct dv_rate dv_models_find(struct dv_models *models, const divvy_kernel *kernel, const char *device_class, size_t count);
+struct dv_rate dv_models_find(struct dv_models *models, const divvy_kernel *kernel, const char *device_class,
+                              size_t count);
 
 /* Keeps what a job has learned. Without memory it is forgotten, which costs no more than learning again. */
 void dv_models_keep(struct dv_models *models, const divvy_kernel *kernel, const char *device_class, size_t count,

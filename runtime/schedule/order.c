@@ -98,8 +98,10 @@ static divvy_status find_place(struct dv_order *order, struct dv_job *job)
             continue;
         bool passed = job->parent && other->needed; /* it waits for an ancestor, which may wait for the child */
         if (passed && dv_order_may_run(other))
-            return dv_fail(DIVVY_INVALID, "%s: submitted inside %s, it touches what %s writes, whose own child waits for "
-                           "%s", job->kernel->name, job->parent->kernel->name, other->kernel->name,
+            return dv_fail(DIVVY_INVALID,
+                           "%s: submitted inside %s, it touches what %s writes, whose own child waits for "
+                           "%s",
+                           job->kernel->name, job->parent->kernel->name, other->kernel->name,
                            job->parent->kernel->name);
         if (!add_wait(passed ? other : job, passed ? job : other))
             return dv_fail(DIVVY_NO_MEMORY, "%s: no memory to order it after other jobs", job->kernel->name);

@@ -242,8 +242,8 @@ static void *be_born(void *argument)
     return birth.main(birth.argument);
 }
 
-static divvy_status start_thread(pthread_t *thread, void *(*main)(void *argument), void *argument, const unsigned *cores,
-                                 unsigned core_count, int nice)
+static divvy_status start_thread(pthread_t *thread, void *(*main)(void *argument), void *argument,
+                                 const unsigned *cores, unsigned core_count, int nice)
 {
     struct birth *birth = malloc(sizeof *birth);
     if (!birth)

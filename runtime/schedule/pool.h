@@ -22,20 +22,20 @@ struct dv_driver {
     struct dv_unit *unit;
     unsigned users; /* crews */
     pthread_t thread;
-    bool ended;     /* under the mutex */
+    bool ended; /* under the mutex */
 };
 
 struct dv_pool {
     _Alignas(64) pthread_mutex_t mutex;
     struct dv_order order; /* under mutex, as what follows */
     unsigned crews;
-    unsigned generation; /* counts forks */
+    unsigned generation;              /* counts forks */
     _Alignas(64) struct dv_bell work; /* there may be something to do */
     atomic_bool closing;
-    struct dv_bell over;              /* a job is over, or there may be something to do for those who wait */
+    struct dv_bell over; /* a job is over, or there may be something to do for those who wait */
     unsigned seat_count;
-    struct dv_seat *seats; /* one for each core of the topology, made by the first crew, never moved */
-    atomic_uint seatless;  /* threads that wait and found the seat taken */
+    struct dv_seat *seats;             /* one for each core of the topology, made by the first crew, never moved */
+    atomic_uint seatless;              /* threads that wait and found the seat taken */
     unsigned unit_count, driver_count; /* under mutex, as the arrays */
     struct dv_unit *units[DV_CREW_MAX];
     struct dv_driver *drivers[DV_CREW_MAX];

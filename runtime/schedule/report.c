@@ -13,9 +13,16 @@ void dv_job_record(struct dv_job *job, struct dv_job_record *out_record, struct 
 {
     const struct dv_plan *plan = &job->plan;
     *out_record = (struct dv_job_record){
-        .id = job->id, .name = job->name, .kernel = job->kernel->name, .schedule = plan->schedule->name,
-        .count = job->count, .start_ns = job->submitted_ns, .end_ns = job->end_ns, .status = job->status,
-        .error = job->error ? job->error : "", .uses = uses,
+        .id = job->id,
+        .name = job->name,
+        .kernel = job->kernel->name,
+        .schedule = plan->schedule->name,
+        .count = job->count,
+        .start_ns = job->submitted_ns,
+        .end_ns = job->end_ns,
+        .status = job->status,
+        .error = job->error ? job->error : "",
+        .uses = uses,
     };
     for (unsigned m = 0; m < job->member_count; m++) {
         struct dv_member *member = &job->members[m];
@@ -24,18 +31,25 @@ void dv_job_record(struct dv_job *job, struct dv_job_record *out_record, struct 
         enum dv_standing standing = atomic_load(&member->standing);
         member->use = -1;
         if (standing == DV_OUT && member->partitions == 0 && !retired)
-            continue; /* filtered: not of this job */
+            continue;                                            /* filtered: not of this job */
         bool ready = standing == DV_READY || standing == DV_OUT; /* else its worker may be about to change these */
         if (units)
             units[out_record->use_count] = member->unit;
         member->use = (int)out_record->use_count;
         uses[out_record->use_count++] = (struct dv_use){
-            .device = job->crew->profile_index[m], .device_class = job->crew->class_of[m],
-            .partitions = member->partitions, .items = member->items, .busy_ns = member->busy_ns,
-            .min_ns = member->min_ns, .max_ns = member->max_ns, .fixed_ns = ready ? (uint64_t)pace->fixed_ns : 0,
-            .ready_ns = ready ? member->ready_ns : 0, .build_ns = ready ? member->build_ns : 0,
+            .device = job->crew->profile_index[m],
+            .device_class = job->crew->class_of[m],
+            .partitions = member->partitions,
+            .items = member->items,
+            .busy_ns = member->busy_ns,
+            .min_ns = member->min_ns,
+            .max_ns = member->max_ns,
+            .fixed_ns = ready ? (uint64_t)pace->fixed_ns : 0,
+            .ready_ns = ready ? member->ready_ns : 0,
+            .build_ns = ready ? member->build_ns : 0,
             .ns_per_item = plan->rates[pace->rate].ns_per_item * pace->correction,
-            .parked = ready && pace->stand == DV_PARKED, .retired = retired,
+            .parked = ready && pace->stand == DV_PARKED,
+            .retired = retired,
         };
         out_record->split_ns += atomic_load_explicit(&member->split_ns, memory_order_relaxed);
         out_record->combine_ns += atomic_load_explicit(&member->combine_ns, memory_order_relaxed);

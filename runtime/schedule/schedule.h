@@ -13,8 +13,8 @@
 
 /* What is known of a (kernel, class) for jobs of one size class. */
 struct dv_rate {
-    double ns_per_item;  /* b; 0: nothing is known */
-    double uncertainty;  /* u, the root mean square of the logarithm of measured over expected */
+    double ns_per_item; /* b; 0: nothing is known */
+    double uncertainty; /* u, the root mean square of the logarithm of measured over expected */
     uint64_t samples;
 };
 
@@ -27,17 +27,17 @@ struct dv_pace {
     double fixed_ns;  /* a */
     double upload_ns; /* of the `all` arrays that it lacks when the job begins */
     size_t granule;
-    size_t cap;       /* what its memory holds */
+    size_t cap; /* what its memory holds */
 
     /* The schedule's own. */
     enum { DV_AWAY, DV_HERE, DV_PARKED } stand; /* AWAY: not ready, or gone */
-    bool served;        /* has been given something in this job */
-    bool learning;      /* of its rate no more than a bound is known */
-    double correction;  /* s: this job's rate over the model's */
-    unsigned samples;   /* of this job */
-    unsigned outliers;  /* running */
-    double free_at_ns;  /* expected end of what it was given */
-    double asked_ns[2]; /* expected durations of what it works on, oldest first */
+    bool served;                                /* has been given something in this job */
+    bool learning;                              /* of its rate no more than a bound is known */
+    double correction;                          /* s: this job's rate over the model's */
+    unsigned samples;                           /* of this job */
+    unsigned outliers;                          /* running */
+    double free_at_ns;                          /* expected end of what it was given */
+    double asked_ns[2];                         /* expected durations of what it works on, oldest first */
     unsigned asked;
 };
 

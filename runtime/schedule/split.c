@@ -75,7 +75,8 @@ void dv_split_rewind(struct dv_split *split)
 }
 
 /* The range of `grains` grains from the `from`th of a home; the last grain of a home may be cut. */
-static struct dv_range range_of(const struct dv_split *split, const struct dv_home *home, uint64_t from, uint64_t grains)
+static struct dv_range range_of(const struct dv_split *split, const struct dv_home *home, uint64_t from,
+                                uint64_t grains)
 {
     size_t offset = (size_t)from * split->grain, count = (size_t)grains * split->grain;
     if (count > home->count - offset)

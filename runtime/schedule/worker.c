@@ -212,8 +212,7 @@ static bool take(struct dv_job *job, unsigned m, size_t wanted, struct dv_range 
         return true;
     bool all_come = job->plan.schedule == &dv_static && atomic_load(&job->unattended) == 0 && !dv_here()->nested;
     if (is_core(job, m))
-        return dv_split_take_front(split, m, wanted, out_range) ||
-               (!all_come && steal_most(job, m, wanted, out_range));
+        return dv_split_take_front(split, m, wanted, out_range) || (!all_come && steal_most(job, m, wanted, out_range));
     return (m < split->home_count && dv_split_take_back(split, m, wanted, out_range)) ||
            steal_farthest(job, m, wanted, out_range);
 }
@@ -317,10 +316,19 @@ static void keep_record(struct dv_member *member, const struct dv_task *task, ui
     }
     const divvy_timing *timing = &task->partition.timing;
     member->records[member->record_count++] = (struct dv_partition_record){
-        .attempt = task->range.attempt, .outcome = outcome, .reason = task->ask.reason, .first = task->range.first,
-        .count = task->range.count, .requested = task->ask.requested, .queued_ns = task->queued_ns,
-        .start_ns = task->start_ns, .end_ns = end_ns, .jit_ns = timing->jit_ns, .copy_in_ns = timing->copy_in_ns,
-        .run_ns = timing->run_ns ? timing->run_ns : end_ns - task->start_ns, .copy_out_ns = timing->copy_out_ns,
+        .attempt = task->range.attempt,
+        .outcome = outcome,
+        .reason = task->ask.reason,
+        .first = task->range.first,
+        .count = task->range.count,
+        .requested = task->ask.requested,
+        .queued_ns = task->queued_ns,
+        .start_ns = task->start_ns,
+        .end_ns = end_ns,
+        .jit_ns = timing->jit_ns,
+        .copy_in_ns = timing->copy_in_ns,
+        .run_ns = timing->run_ns ? timing->run_ns : end_ns - task->start_ns,
+        .copy_out_ns = timing->copy_out_ns,
         .bytes = timing->bytes_in + timing->bytes_out,
     };
 }
@@ -356,7 +364,9 @@ static void consider_latecomers(struct dv_job *job, struct dv_member *member, ui
     for (unsigned m = crew->core_count; m < job->member_count; m++) {
         struct dv_unit *unit = job->members[m].unit;
         uint64_t open_ns = atomic_load(&unit->open_ns), build_ns = atomic_load(&unit->build_ns);
-        uint64_t cost = (atomic_load(&unit->state) == DV_UNIT_OPEN ? 0 : open_ns ? open_ns : ASSUMED_OPEN_NS) +
+        uint64_t cost = (atomic_load(&unit->state) == DV_UNIT_OPEN ? 0
+                         : open_ns                                 ? open_ns
+                                                                   : ASSUMED_OPEN_NS) +
                         (build_ns ? build_ns : ASSUMED_BUILD_NS);
         enum dv_standing waiting = DV_WAITING;
         if (atomic_load(&job->members[m].standing) == DV_WAITING && would_pay(cost, rent_ns, rest_ns))

@@ -238,8 +238,13 @@ static void check_black_scholes(struct trial *t, size_t n)
         double off_n = 0.4 * off_d + 7.5e-8 + 16.0 * eps;
         tolerance[i] = (s + due) * (off_n + 12.0 * eps);
     }
-    struct black_scholes_args args = {.rate = (float)rate, .volatility = (float)volatility, .spot = spot,
-                                      .strike = strike, .years = years, .call = call, .put = put};
+    struct black_scholes_args args = {.rate = (float)rate,
+                                      .volatility = (float)volatility,
+                                      .spot = spot,
+                                      .strike = strike,
+                                      .years = years,
+                                      .call = call,
+                                      .put = put};
     if (RUN(t, black_scholes, n, args)) {
         compare(t, n, call, calls, tolerance);
         compare(t, n, put, puts, tolerance);
@@ -462,8 +467,14 @@ static void check_nlm(struct trial *t, size_t height, size_t width, size_t chann
                 tolerance[(y * width + x) * channels + c] = (double)(2 * n + 8) * eps + 2.0 * off / weights;
             }
         }
-    struct nlm_args args = {.width = (int)width, .channels = (int)channels, .patch = patch, .search = search,
-                            .noise = (float)noise, .strength = (float)strength, .src = src, .dst = dst};
+    struct nlm_args args = {.width = (int)width,
+                            .channels = (int)channels,
+                            .patch = patch,
+                            .search = search,
+                            .noise = (float)noise,
+                            .strength = (float)strength,
+                            .src = src,
+                            .dst = dst};
     EXTENT(t, nlm, height, args, "src", width * channels, (size_t)(patch + search));
     if (RUN(t, nlm, height, args))
         compare(t, height * width * channels, dst, expected, tolerance);
@@ -501,8 +512,14 @@ static void check_nbody(struct trial *t, size_t n)
                 tolerance[c * n + i] += fabs(term) * eps * (double)(n + 32);
             }
         }
-    struct nbody_args args = {.softening = softening, .x = bodies[0], .y = bodies[1], .z = bodies[2], .mass = bodies[3],
-                              .ax = acceleration[0], .ay = acceleration[1], .az = acceleration[2]};
+    struct nbody_args args = {.softening = softening,
+                              .x = bodies[0],
+                              .y = bodies[1],
+                              .z = bodies[2],
+                              .mass = bodies[3],
+                              .ax = acceleration[0],
+                              .ay = acceleration[1],
+                              .az = acceleration[2]};
     EXTENT(t, nbody, n, args, "mass", n, 0);
     EXTENT(t, nbody, n, args, "ax", 1, 0);
     if (RUN(t, nbody, n, args))
@@ -543,8 +560,8 @@ static void check_mandelbrot(struct trial *t, size_t strips, size_t width, int l
     size_t points = strips * MANDELBROT_STRIP;
     const float left = -2.0f, top = 1.25f, pixel = 2.5f / (float)width;
     int *counts = output(t, points, sizeof *counts);
-    struct mandelbrot_args args = {.width = (int)width, .left = left, .top = top, .pixel = pixel, .limit = limit,
-                                   .counts = counts};
+    struct mandelbrot_args args = {
+        .width = (int)width, .left = left, .top = top, .pixel = pixel, .limit = limit, .counts = counts};
     EXTENT(t, mandelbrot, strips, args, "counts", MANDELBROT_STRIP, 0);
     if (RUN(t, mandelbrot, strips, args)) {
         size_t wrong = points, sure = 0;
@@ -584,7 +601,7 @@ int check_kernels(kernel_runner *run, void *with, uint64_t seed, size_t most)
     }
 
     /* Widths and radii on both sides of the blocks that the kernels go by; 0 and 1 rows among them. */
-    static const size_t shapes[][4] = {{0, 3, 5, 1},     {1, 1, 1, 0},     {7, 1, 64, 1},   {1, 129, 65, 2},
+    static const size_t shapes[][4] = {{0, 3, 5, 1},      {1, 1, 1, 0},      {7, 1, 64, 1},  {1, 129, 65, 2},
                                        {13, 300, 130, 3}, {37, 70, 200, 15}, {5, 2, 63, 40}, {41, 128, 192, 2}};
     for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
         size_t rows = shapes[k][0], inner = shapes[k][1], width = shapes[k][2];
@@ -595,8 +612,8 @@ int check_kernels(kernel_runner *run, void *with, uint64_t seed, size_t most)
         check_mandelbrot(&t, rows, width, (int)inner);
     }
     static const int patches[][2] = {{1, 2}, {0, 1}, {2, 3}, {7, 4}, {3, 0}};
-    static const size_t pictures[][3] = {{0, 9, 3}, {1, 1, 1}, {11, 40, 3}, {9, 101, 1}, {23, 90, 3},
-                                         {6, 130, 4}, {5, 90, 2}};
+    static const size_t pictures[][3] = {{0, 9, 3},   {1, 1, 1},   {11, 40, 3}, {9, 101, 1},
+                                         {23, 90, 3}, {6, 130, 4}, {5, 90, 2}};
     for (size_t k = 0; k < sizeof pictures / sizeof *pictures; k++) {
         const int *radii = patches[k % (sizeof patches / sizeof *patches)];
         check_nlm(&t, pictures[k][0], pictures[k][1], pictures[k][2], radii[0], radii[1]);

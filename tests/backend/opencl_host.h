@@ -18,7 +18,7 @@ enum { DEVICES_MAX = 16 };
 static divvy_device_facts devices[DEVICES_MAX];
 static unsigned device_count;
 static _Thread_local char error_text[900];
-static const char *cache_path; /* what cache_folder answers */
+static const char *cache_path;   /* what cache_folder answers */
 static const char *cache_option; /* DIVVY_OPENCL_CACHE */
 
 static divvy_status host_add_device(const divvy_host *host, const divvy_device_facts *facts)
@@ -109,11 +109,11 @@ static void host_fold_open(const divvy_parameter *parameter, void *lanes, size_t
 {
     for (size_t k = 0; k < lane_count; k++)
         switch (parameter->element) {
-#define FILL(name, type, member, highest, lowest)                                                            \
-    case DIVVY_ELEMENT_##name:                                                                               \
-        ((type *)lanes)[k] = (type)(parameter->kind == DIVVY_KIND_sum   ? 0                                  \
-                                    : parameter->kind == DIVVY_KIND_min ? (highest)                          \
-                                                                        : (lowest));                         \
+#define FILL(name, type, member, highest, lowest)                                    \
+    case DIVVY_ELEMENT_##name:                                                       \
+        ((type *)lanes)[k] = (type)(parameter->kind == DIVVY_KIND_sum   ? 0          \
+                                    : parameter->kind == DIVVY_KIND_min ? (highest)  \
+                                                                        : (lowest)); \
         break;
             ELEMENTS(FILL)
 #undef FILL
@@ -127,14 +127,14 @@ static void host_fold_close(const divvy_parameter *parameter, const void *lanes,
 {
     for (size_t k = 0; k < lane_count; k++)
         switch (parameter->element) {
-#define FOLD(name, type, member, highest, lowest)                                                             \
-    case DIVVY_ELEMENT_##name: {                                                                              \
-        type lane = ((const type *)lanes)[k];                                                                 \
-        if (parameter->kind == DIVVY_KIND_sum)                                                                \
-            partial->member += lane;                                                                          \
-        else if (parameter->kind == DIVVY_KIND_min ? lane < partial->member : lane > partial->member)         \
-            partial->member = lane;                                                                           \
-        break;                                                                                                \
+#define FOLD(name, type, member, highest, lowest)                                                     \
+    case DIVVY_ELEMENT_##name: {                                                                      \
+        type lane = ((const type *)lanes)[k];                                                         \
+        if (parameter->kind == DIVVY_KIND_sum)                                                        \
+            partial->member += lane;                                                                  \
+        else if (parameter->kind == DIVVY_KIND_min ? lane < partial->member : lane > partial->member) \
+            partial->member = lane;                                                                   \
+        break;                                                                                        \
     }
             ELEMENTS(FOLD)
 #undef FOLD
@@ -148,9 +148,9 @@ static inline divvy_partial identity_of(const divvy_parameter *parameter)
     divvy_partial partial = {0};
     if (parameter->kind != DIVVY_KIND_sum)
         switch (parameter->element) {
-#define IDENTITY(name, type, member, highest, lowest)                               \
-    case DIVVY_ELEMENT_##name:                                                      \
-        partial.member = parameter->kind == DIVVY_KIND_min ? (highest) : (lowest);  \
+#define IDENTITY(name, type, member, highest, lowest)                              \
+    case DIVVY_ELEMENT_##name:                                                     \
+        partial.member = parameter->kind == DIVVY_KIND_min ? (highest) : (lowest); \
         break;
             ELEMENTS(IDENTITY)
 #undef IDENTITY

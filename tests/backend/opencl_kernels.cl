@@ -70,9 +70,9 @@ DIVVY_KERNEL(sums, (in, int, x), (sum, float, f), (sum, int, i32), (sum, uint, u
     }
 }
 
-DIVVY_KERNEL(extremes, (in, int, x), (in, float, g), (min, float, f_low), (max, float, f_high),
-             (min, int, i_low), (max, int, i_high), (min, uint, u_low), (max, uint, u_high),
-             (min, long, l_low), (max, long, l_high), (min, ulong, ul_low), (max, ulong, ul_high))
+DIVVY_KERNEL(extremes, (in, int, x), (in, float, g), (min, float, f_low), (max, float, f_high), (min, int, i_low),
+             (max, int, i_high), (min, uint, u_low), (max, uint, u_high), (min, long, l_low), (max, long, l_high),
+             (min, ulong, ul_low), (max, ulong, ul_high))
 {
     DIVVY_FOR (i) {
         f_low[DIVVY_LANE] = g[i] < f_low[DIVVY_LANE] ? g[i] : f_low[DIVVY_LANE];

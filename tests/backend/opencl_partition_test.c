@@ -235,9 +235,9 @@ static void check_all_sizes(const struct open_device *open)
 {
     static const struct {
         size_t first, count, total;
-    } ranges[] = {{0, 1, 1},      {0, 1, 2},          {1, 1, 3},        {0, 2, 2},          {5, 63, 100},
-                  {0, 64, 64},    {64, 65, 200},      {13, 997, 1024},  {1000, 997, 1997},  {0, 100003, 100003},
-                  {7, 65537, 70001}, {3, 300000, 300007}};
+    } ranges[] = {{0, 1, 1},         {0, 1, 2},           {1, 1, 3},         {0, 2, 2},
+                  {5, 63, 100},      {0, 64, 64},         {64, 65, 200},     {13, 997, 1024},
+                  {1000, 997, 1997}, {0, 100003, 100003}, {7, 65537, 70001}, {3, 300000, 300007}};
     for (unsigned s = 0; s < SUBJECTS; s++)
         for (unsigned r = 0; r < sizeof ranges / sizeof *ranges; r++)
             if (ranges[r].total <= largest(open->facts))
@@ -411,8 +411,10 @@ static void check_facts(const divvy_device_facts *facts)
 {
     printf("%s: %s, %s, %s, %s, %u units, %u cores, granule %zu, depth %u%s%s\n", facts->address, facts->name,
            facts->driver, facts->device_class,
-           facts->type == DIVVY_CPU ? "cpu" : facts->type == DIVVY_GPU ? "gpu" : "accelerator", facts->units,
-           facts->cores, facts->granule, facts->depth, facts->staged ? ", staged" : "",
+           facts->type == DIVVY_CPU   ? "cpu"
+           : facts->type == DIVVY_GPU ? "gpu"
+                                      : "accelerator",
+           facts->units, facts->cores, facts->granule, facts->depth, facts->staged ? ", staged" : "",
            facts->divisible ? ", divisible" : "");
     CHECK_EQ(facts->size, sizeof *facts);
     CHECK(facts->name[0] && facts->driver[0] && facts->device_class[0] && facts->address[0]);

@@ -27,11 +27,11 @@ static void find_cores(void)
     for (int c = 0; c < cores; c++) {
         hwloc_obj_t core = hwloc_get_obj_by_type(topology, HWLOC_OBJ_CORE, (unsigned)c);
         unsigned processor;
-        hwloc_bitmap_foreach_begin(processor, core->cpuset)
-            if (CPU_ISSET(processor, &free_mask)) {
-                processors[core_count++] = processor;
-                break;
-            }
+        hwloc_bitmap_foreach_begin(processor, core->cpuset) if (CPU_ISSET(processor, &free_mask))
+        {
+            processors[core_count++] = processor;
+            break;
+        }
         hwloc_bitmap_foreach_end();
     }
     hwloc_topology_destroy(topology);

@@ -20,16 +20,16 @@ struct bench_contender {
     void (*run)(void *context); /* one timed call */
     void *context;
     enum bench_caller caller;
-    bool reference;      /* others are compared with the fastest of these */
-    unsigned settle_ms;  /* how long its idle threads may go on spinning after its turn */
+    bool reference;     /* others are compared with the fastest of these */
+    unsigned settle_ms; /* how long its idle threads may go on spinning after its turn */
 };
 
 struct bench_row {
     const char *name;
     const char *unit;
-    double per;          /* a time: nanoseconds per unit. A rate: units times nanoseconds in one call */
-    double minus_ns;     /* a time: taken off each call first, before `per` divides it */
-    double scale;        /* a time: multiplies the nanoseconds before; 0 is 1 */
+    double per;      /* a time: nanoseconds per unit. A rate: units times nanoseconds in one call */
+    double minus_ns; /* a time: taken off each call first, before `per` divides it */
+    double scale;    /* a time: multiplies the nanoseconds before; 0 is 1 */
     bool is_rate;
     unsigned rounds, calls; /* timed calls in a turn */
 };

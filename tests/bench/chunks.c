@@ -33,7 +33,8 @@ static void chunk_part(void *context, size_t first, size_t n)
 
 static void run_divvy(void *context)
 {
-    bench_require(divvy_run(context, chunk, count, .length = turns, .found = results) == DIVVY_OK, "chunks", divvy_error());
+    bench_require(divvy_run(context, chunk, count, .length = turns, .found = results) == DIVVY_OK, "chunks",
+                  divvy_error());
 }
 
 static void run_openmp(void *context)
@@ -80,15 +81,18 @@ int main(int argc, char **argv)
     turns = turns_of_a_microsecond();
 
     struct bench_contender contenders[2 + MOST] = {
-        {.name = "divvy dynamic", .run = run_divvy,
+        {.name = "divvy dynamic",
+         .run = run_divvy,
          .context = work_open(&(divvy_options){.backend = "cpu", .schedule = "dynamic", .partition = 1}, "chunks")},
         {.name = "one core", .run = run_alone},
     };
     unsigned contender_count = 2;
     for (; *openmp && contender_count < 2 + MOST; openmp++)
-        contenders[contender_count++] = (struct bench_contender){
-            .name = (*openmp)->name, .run = run_openmp, .context = (void *)(uintptr_t)*openmp, .caller = BENCH_OPENMP,
-            .settle_ms = (*openmp)->settle_ms};
+        contenders[contender_count++] = (struct bench_contender){.name = (*openmp)->name,
+                                                                 .run = run_openmp,
+                                                                 .context = (void *)(uintptr_t)*openmp,
+                                                                 .caller = BENCH_OPENMP,
+                                                                 .settle_ms = (*openmp)->settle_ms};
     for (unsigned c = 0; c < contender_count; c++) {
         bench_take_place(contenders[c].caller);
         contenders[c].run(contenders[c].context);

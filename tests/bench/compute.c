@@ -33,7 +33,8 @@ static void measure(bool is_bodies, const struct openmp *const *openmp)
 {
     enum { MOST = 4 };
     char name[64];
-    snprintf(name, sizeof name, "%s %zu", is_bodies ? "nbody" : "black_scholes", is_bodies ? bodies.count : options.count);
+    snprintf(name, sizeof name, "%s %zu", is_bodies ? "nbody" : "black_scholes",
+             is_bodies ? bodies.count : options.count);
     row = name;
     struct way ways[MOST] = {
         {.dv = work_open(&(divvy_options){.backend = "cpu", .schedule = "guarded"}, name), .is_bodies = is_bodies},
@@ -46,8 +47,11 @@ static void measure(bool is_bodies, const struct openmp *const *openmp)
     unsigned count = 2;
     for (; *openmp && count < MOST; openmp++, count++) {
         ways[count] = (struct way){.openmp = *openmp, .is_bodies = is_bodies};
-        contenders[count] = (struct bench_contender){.name = (*openmp)->name, .run = run, .context = &ways[count],
-                                                     .caller = BENCH_OPENMP, .settle_ms = (*openmp)->settle_ms,
+        contenders[count] = (struct bench_contender){.name = (*openmp)->name,
+                                                     .run = run,
+                                                     .context = &ways[count],
+                                                     .caller = BENCH_OPENMP,
+                                                     .settle_ms = (*openmp)->settle_ms,
                                                      .reference = true};
     }
     bench_measure(&(struct bench_row){.name = name, .unit = "ms", .per = 1e6, .rounds = bench_rounds(30), .calls = 3},

@@ -149,8 +149,8 @@ static void measure(const char *device)
     bench_print_one(row, "both, ideal", 1e-6 / (1 / core_median + 1 / other_median), "ms");
     print(&first, core_median, other_median);
     print(&warm, core_median, other_median);
-    struct bench_series *all[] = {&core_ns, &other_ns, &first.ns, &first.efficiency, &first.told,
-                                  &warm.ns, &warm.efficiency, &warm.told};
+    struct bench_series *all[] = {&core_ns,    &other_ns, &first.ns,        &first.efficiency,
+                                  &first.told, &warm.ns,  &warm.efficiency, &warm.told};
     for (size_t k = 0; k < sizeof all / sizeof *all; k++)
         bench_forget(all[k]);
     divvy_close(core);

@@ -89,14 +89,18 @@ static void empty_jobs(void)
     };
     unsigned count = 4;
     if (peer.openmp)
-        contenders[count++] = (struct bench_contender){.name = peer.openmp->name, .run = run_batch, .context = &peer,
-                                                       .caller = BENCH_OPENMP, .settle_ms = peer.openmp->settle_ms,
+        contenders[count++] = (struct bench_contender){.name = peer.openmp->name,
+                                                       .run = run_batch,
+                                                       .context = &peer,
+                                                       .caller = BENCH_OPENMP,
+                                                       .settle_ms = peer.openmp->settle_ms,
                                                        .reference = true};
     struct bench_row row = {.name = "empty job", .unit = "ns", .per = BATCH, .rounds = bench_rounds(60), .calls = 10};
     bench_measure(&row, contenders, count);
     for (unsigned c = 0; c < count; c++) {
         const struct way *way = contenders[c].context;
-        bench_print_one("empty job, on all cores", contenders[c].name, 100.0 * (double)way->jobs_on_all / (double)way->jobs, "%");
+        bench_print_one("empty job, on all cores", contenders[c].name,
+                        100.0 * (double)way->jobs_on_all / (double)way->jobs, "%");
     }
     divvy_close(guarded.dv);
     divvy_close(fixed.dv);
@@ -123,7 +127,8 @@ static void profiling(void)
     close(file);
     for (unsigned s = 0; s < sizeof schedules / sizeof *schedules; s++) {
         struct way off = {.dv = work_open(&(divvy_options){.backend = "cpu", .schedule = schedules[s]}, "off")};
-        struct way on = {.dv = work_open(&(divvy_options){.backend = "cpu", .schedule = schedules[s], .profile = path}, "on")};
+        struct way on = {
+            .dv = work_open(&(divvy_options){.backend = "cpu", .schedule = schedules[s], .profile = path}, "on")};
         struct bench_contender empty[] = {
             {.name = "profile off", .run = run_batch, .context = &off, .reference = true},
             {.name = "profile on", .run = run_batch, .context = &on},
@@ -134,11 +139,13 @@ static void profiling(void)
         };
         char name[64];
         snprintf(name, sizeof name, "empty job, %s", schedules[s]);
-        bench_measure(&(struct bench_row){.name = name, .unit = "ns", .per = BATCH, .rounds = bench_rounds(30), .calls = 10},
-                      empty, 2);
+        bench_measure(
+            &(struct bench_row){.name = name, .unit = "ns", .per = BATCH, .rounds = bench_rounds(30), .calls = 10},
+            empty, 2);
         snprintf(name, sizeof name, "nbody 2048, %s", schedules[s]);
-        bench_measure(&(struct bench_row){.name = name, .unit = "us", .per = 1e3, .rounds = bench_rounds(30), .calls = 10},
-                      bodies, 2);
+        bench_measure(
+            &(struct bench_row){.name = name, .unit = "us", .per = 1e3, .rounds = bench_rounds(30), .calls = 10},
+            bodies, 2);
         divvy_close(off.dv);
         divvy_close(on.dv);
     }

@@ -58,7 +58,8 @@ static void nbody(size_t count, float softening, float *const bodies[4], float *
 static inline float normal(float d)
 {
     float k = 1.0f / (1.0f + 0.2316419f * fabsf(d));
-    float series = k * (0.319381530f + k * (-0.356563782f + k * (1.781477937f + k * (-1.821255978f + k * 1.330274429f))));
+    float series =
+        k * (0.319381530f + k * (-0.356563782f + k * (1.781477937f + k * (-1.821255978f + k * 1.330274429f))));
     float tail = 0.39894228f * expf(-0.5f * d * d) * series;
     return d > 0 ? 1.0f - tail : tail;
 }
@@ -78,6 +79,10 @@ static void black_scholes(size_t count, float rate, float volatility, const floa
     }
 }
 
-const struct openmp openmp_plugin = {
-    .name = OPENMP_NAME, .settle_ms = OPENMP_SETTLE_MS, .use_threads = use_threads, .run_static = run_static,
-    .run_dynamic = run_dynamic, .nbody = nbody, .black_scholes = black_scholes};
+const struct openmp openmp_plugin = {.name = OPENMP_NAME,
+                                     .settle_ms = OPENMP_SETTLE_MS,
+                                     .use_threads = use_threads,
+                                     .run_static = run_static,
+                                     .run_dynamic = run_dynamic,
+                                     .nbody = nbody,
+                                     .black_scholes = black_scholes};

@@ -10,7 +10,7 @@ typedef void openmp_part(void *context, size_t first, size_t count);
 
 struct openmp {
     const char *name;
-    unsigned settle_ms; /* its idle threads spin that long */
+    unsigned settle_ms;              /* its idle threads spin that long */
     int (*use_threads)(int threads); /* how many it has then */
     /* One contiguous part for each thread. */
     void (*run_static)(size_t count, openmp_part *part, void *context);

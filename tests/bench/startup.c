@@ -33,14 +33,16 @@ static void run(void *context)
 int main(int argc, char **argv)
 {
     bench_begin(argc, argv);
-    struct way ways[] = {{ONCE, "divvy", "cpu"}, {ONCE, "divvy", NULL}, {ONCE, "divvy", "serial"}, {ONCE, "plain", NULL}};
+    struct way ways[] = {
+        {ONCE, "divvy", "cpu"}, {ONCE, "divvy", NULL}, {ONCE, "divvy", "serial"}, {ONCE, "plain", NULL}};
     struct bench_contender contenders[] = {
         {.name = "divvy, cores alone", .run = run, .context = &ways[0], .reference = true},
         {.name = "divvy, all devices", .run = run, .context = &ways[1]},
         {.name = "divvy, serial", .run = run, .context = &ways[2]},
         {.name = "without divvy", .run = run, .context = &ways[3]},
     };
-    bench_measure(&(struct bench_row){.name = "1 ms program", .unit = "ms", .per = 1e6, .rounds = bench_rounds(60), .calls = 2},
-                  contenders, 4);
+    bench_measure(
+        &(struct bench_row){.name = "1 ms program", .unit = "ms", .per = 1e6, .rounds = bench_rounds(60), .calls = 2},
+        contenders, 4);
     return 0;
 }

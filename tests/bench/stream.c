@@ -121,14 +121,25 @@ static void measure(const struct openmp *openmp, size_t mib, bool is_triad)
     struct bench_contender contenders[] = {
         {.name = "divvy guarded", .run = run, .context = &ways[0]},
         {.name = "divvy static", .run = run, .context = &ways[1]},
-        {.name = "threads by hand", .run = run, .context = &ways[2], .caller = BENCH_FIRST_CORE, .settle_ms = 1,
+        {.name = "threads by hand",
+         .run = run,
+         .context = &ways[2],
+         .caller = BENCH_FIRST_CORE,
+         .settle_ms = 1,
          .reference = true},
-        {.name = openmp ? openmp->name : "", .run = run, .context = &ways[3], .caller = BENCH_OPENMP,
+        {.name = openmp ? openmp->name : "",
+         .run = run,
+         .context = &ways[3],
+         .caller = BENCH_OPENMP,
          .settle_ms = openmp ? openmp->settle_ms : 0},
     };
     unsigned contender_count = openmp ? 4 : 3;
-    bench_measure(&(struct bench_row){.name = row, .unit = "GB/s", .is_rate = true, .per = 3.0 * (double)count * sizeof(float),
-                                      .rounds = bench_rounds(mib > 64 ? 25 : 80), .calls = 4},
+    bench_measure(&(struct bench_row){.name = row,
+                                      .unit = "GB/s",
+                                      .is_rate = true,
+                                      .per = 3.0 * (double)count * sizeof(float),
+                                      .rounds = bench_rounds(mib > 64 ? 25 : 80),
+                                      .calls = 4},
                   contenders, contender_count);
     for (unsigned c = 0; c < contender_count; c++)
         check(&contenders[c]);

@@ -138,7 +138,9 @@ void options_check(struct options *work, const char *row, const char *name)
 {
     for (size_t i = 0; i < work->count; i += 101) {
         double years = work->years[i], volatility = work->volatility, spread = volatility * sqrt(years);
-        double d1 = (log((double)work->spot[i] / work->strike[i]) + (work->rate + volatility * volatility / 2) * years) / spread;
+        double d1 =
+            (log((double)work->spot[i] / work->strike[i]) + (work->rate + volatility * volatility / 2) * years) /
+            spread;
         double n1 = normal(d1), n2 = normal(d1 - spread), due = work->strike[i] * exp(-work->rate * years);
         bench_require(fabs(work->call[i] - (work->spot[i] * n1 - due * n2)) <= 2e-4, row, name);
         bench_require(fabs(work->put[i] - (due * (1 - n2) - work->spot[i] * (1 - n1))) <= 2e-4, row, name);

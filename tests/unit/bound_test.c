@@ -27,8 +27,7 @@ static double solve_by_halving(const struct dv_use *uses, const double *speeds, 
         double middle = (low + high) / 2, done = 0;
         for (size_t i = 0; i < count; i++)
             if (!uses[i].retired)
-                done += speeds[i] *
-                        fmax(0, middle - ((double)uses[i].ready_ns - START) - (double)uses[i].fixed_ns);
+                done += speeds[i] * fmax(0, middle - ((double)uses[i].ready_ns - START) - (double)uses[i].fixed_ns);
         *(done < work ? &low : &high) = middle;
     }
     return high;
@@ -48,9 +47,13 @@ static void compare_with_halving(uint64_t *random)
         uint64_t items = 1000 + check_random(random) % 100000;
         uint64_t partitions = 1 + check_random(random) % 9, fixed_ns = check_random(random) % 1000;
         uint64_t busy_ns = partitions * fixed_ns + (uint64_t)((double)items * class_ns[class]);
-        uses[i] = (struct dv_use){.device_class = class, .partitions = partitions, .items = items,
-                                  .busy_ns = busy_ns, .fixed_ns = fixed_ns,
-                                  .ready_ns = START + check_random(random) % 3 * MS, .ns_per_item = class_ns[class],
+        uses[i] = (struct dv_use){.device_class = class,
+                                  .partitions = partitions,
+                                  .items = items,
+                                  .busy_ns = busy_ns,
+                                  .fixed_ns = fixed_ns,
+                                  .ready_ns = START + check_random(random) % 3 * MS,
+                                  .ns_per_item = class_ns[class],
                                   .retired = i > 0 && check_random(random) % 5 == 0};
         speeds[i] = 1 / class_ns[class];
         work += (double)items;

@@ -110,7 +110,8 @@ static void build_and_run(const char *cc, const char *options, const char *c_fla
     CHECK_EQ(shell("CC='%s' " COMPILE "two.cl -o two.o %s", cc, options), 0);
     CHECK_STR(output, "");
     CHECK_EQ(shell("%s -std=c17 -Wall -Wextra -Werror -I " INCLUDE " %s main.c other.c two.o -lm -o two && ./two", cc,
-                   c_flags), 0);
+                   c_flags),
+             0);
 }
 
 #if defined(__x86_64__)
@@ -137,7 +138,8 @@ static void check_good(const char *cc)
 
     /* The same file gives the same object, whatever the temporary folder was called. */
     CHECK_EQ(shell("CC='%s' " COMPILE "two.cl -o again.o && CC='%s' " COMPILE "two.cl -o two.o && cmp two.o again.o",
-                   cc, cc), 0);
+                   cc, cc),
+             0);
 }
 
 /* A mistake is told with the user's file and line, once, and an older object stays as it was. */
@@ -211,7 +213,8 @@ static void check_signal(void)
     CHECK_EQ(shell("chmod +x slow; CC=./slow PIDS=pid " COMPILE "two.cl -o x.o & tool=$!\n"
                    "until ls pid.* >/dev/null 2>&1; do sleep 0.05; done\n"
                    "kill -TERM $tool; wait $tool; echo status $?\n"
-                   "for pid in $(cat pid.*); do kill -0 $pid 2>/dev/null && echo alive; done; true"), 0);
+                   "for pid in $(cat pid.*); do kill -0 $pid 2>/dev/null && echo alive; done; true"),
+             0);
     CHECK_HAS(output, "status 143\n");
     CHECK(!strstr(output, "alive"));
     CHECK(!exists("x.o"));

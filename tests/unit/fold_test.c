@@ -11,15 +11,15 @@ static divvy_parameter parameter(divvy_kind kind, divvy_element element, size_t 
 
 /* What the fold of no index at all gives, as the caller gets it. */
 #define IDENTITY(kind, element, type) identity_##type(DIVVY_KIND_##kind, DIVVY_ELEMENT_##element)
-#define DEFINE_IDENTITY(name, type)                                      \
-    static type identity_##name(divvy_kind kind, divvy_element element)  \
-    {                                                                    \
+#define DEFINE_IDENTITY(name, type)                                       \
+    static type identity_##name(divvy_kind kind, divvy_element element)   \
+    {                                                                     \
         const divvy_parameter p = parameter(kind, element, sizeof(type)); \
-        divvy_partial partial;                                           \
-        type value;                                                      \
-        dv_fold_identity(&p, &partial);                                  \
-        dv_fold_store(&p, &partial, &value);                             \
-        return value;                                                    \
+        divvy_partial partial;                                            \
+        type value;                                                       \
+        dv_fold_identity(&p, &partial);                                   \
+        dv_fold_store(&p, &partial, &value);                              \
+        return value;                                                     \
     }
 typedef unsigned int uint;
 typedef long long longer;

@@ -45,32 +45,46 @@ static void fill_lanes(const divvy_parameter *parameter, void *lanes)
     bool min = parameter->kind == DIVVY_KIND_min, sum = parameter->kind == DIVVY_KIND_sum;
     for (int k = 0; k < DIVVY_LANES; k++)
         switch (parameter->element) {
-        case DIVVY_ELEMENT_FLOAT: ((float *)lanes)[k] = sum ? 0.0f : min ? INFINITY : -INFINITY; break;
-        case DIVVY_ELEMENT_DOUBLE: ((double *)lanes)[k] = sum ? 0.0 : min ? (double)INFINITY : -(double)INFINITY; break;
-        case DIVVY_ELEMENT_INT: ((int *)lanes)[k] = sum ? 0 : min ? INT_MAX : INT_MIN; break;
-        case DIVVY_ELEMENT_LONG: ((int64_t *)lanes)[k] = sum ? 0 : min ? INT64_MAX : INT64_MIN; break;
-        default: CHECK(!"a fold that this test knows");
+        case DIVVY_ELEMENT_FLOAT:
+            ((float *)lanes)[k] = sum ? 0.0f : min ? INFINITY : -INFINITY;
+            break;
+        case DIVVY_ELEMENT_DOUBLE:
+            ((double *)lanes)[k] = sum ? 0.0 : min ? (double)INFINITY : -(double)INFINITY;
+            break;
+        case DIVVY_ELEMENT_INT:
+            ((int *)lanes)[k] = sum ? 0 : min ? INT_MAX : INT_MIN;
+            break;
+        case DIVVY_ELEMENT_LONG:
+            ((int64_t *)lanes)[k] = sum ? 0 : min ? INT64_MAX : INT64_MIN;
+            break;
+        default:
+            CHECK(!"a fold that this test knows");
         }
 }
 
-#define FOLD(type)                                                                                                 \
-    for (int k = 0; k < DIVVY_LANES; k++) {                                                                        \
-        type *into = result, lane = ((const type *)lanes)[k];                                                      \
-        if (parameter->kind == DIVVY_KIND_sum)                                                                     \
-            *into += lane;                                                                                         \
-        else if (parameter->kind == DIVVY_KIND_min ? lane < *into : lane > *into)                                  \
-            *into = lane;                                                                                          \
-    }                                                                                                              \
+#define FOLD(type)                                                                \
+    for (int k = 0; k < DIVVY_LANES; k++) {                                       \
+        type *into = result, lane = ((const type *)lanes)[k];                     \
+        if (parameter->kind == DIVVY_KIND_sum)                                    \
+            *into += lane;                                                        \
+        else if (parameter->kind == DIVVY_KIND_min ? lane < *into : lane > *into) \
+            *into = lane;                                                         \
+    }                                                                             \
     break
 
 static void fold_lanes(const divvy_parameter *parameter, const void *lanes, void *result)
 {
     switch (parameter->element) {
-    case DIVVY_ELEMENT_FLOAT: FOLD(float);
-    case DIVVY_ELEMENT_DOUBLE: FOLD(double);
-    case DIVVY_ELEMENT_INT: FOLD(int);
-    case DIVVY_ELEMENT_LONG: FOLD(int64_t);
-    default: break;
+    case DIVVY_ELEMENT_FLOAT:
+        FOLD(float);
+    case DIVVY_ELEMENT_DOUBLE:
+        FOLD(double);
+    case DIVVY_ELEMENT_INT:
+        FOLD(int);
+    case DIVVY_ELEMENT_LONG:
+        FOLD(int64_t);
+    default:
+        break;
     }
 }
 
@@ -129,14 +143,22 @@ static void close_slice(const divvy_parameter *parameter, divvy_slice slice, cha
 {
     char *array = is_array(parameter->kind) ? *(char **)member + slice.base * parameter->element_bytes : NULL;
     switch (parameter->kind) {
-    case DIVVY_KIND_value: return;
+    case DIVVY_KIND_value:
+        return;
     case DIVVY_KIND_out:
-    case DIVVY_KIND_inout: memcpy(array, slice.data, slice.bytes); break;
+    case DIVVY_KIND_inout:
+        memcpy(array, slice.data, slice.bytes);
+        break;
     case DIVVY_KIND_sum:
     case DIVVY_KIND_min:
-    case DIVVY_KIND_max: fold_lanes(parameter, slice.data, *(void **)member); break;
-    case DIVVY_KIND_result: parameter->merge(*(void **)member, slice.data); break;
-    default: CHECK(memcmp(array, slice.data, slice.bytes) == 0);
+    case DIVVY_KIND_max:
+        fold_lanes(parameter, slice.data, *(void **)member);
+        break;
+    case DIVVY_KIND_result:
+        parameter->merge(*(void **)member, slice.data);
+        break;
+    default:
+        CHECK(memcmp(array, slice.data, slice.bytes) == 0);
     }
     free(slice.data);
 }

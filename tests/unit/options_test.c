@@ -132,8 +132,8 @@ static void test_environment(void)
     dv_settings_free(&settings);
 
     /* A field of divvy_options wins over its variable; those left zero do not; "" is the default. */
-    const divvy_options options = {.backend = "serial", .threads = 3, .partition = 7, .profile = "", .log = "error",
-                                   .profile_jobs = 2};
+    const divvy_options options = {
+        .backend = "serial", .threads = 3, .partition = 7, .profile = "", .log = "error", .profile_jobs = 2};
     CHECK_EQ(dv_settings_read(&options, &settings), DIVVY_OK);
     CHECK_STR(settings.backend, "serial");
     CHECK_EQ(settings.threads, 3);
@@ -158,11 +158,23 @@ static void test_values(void)
 {
     /* Good values are taken. */
     static const char *const taken[][2] = {
-        {"DIVVY_BACKEND", "cpu"}, {"DIVVY_BACKEND", "^opencl"}, {"DIVVY_BACKEND", "^opencl,^sim"},
-        {"DIVVY_BACKEND", "my-own_2"}, {"DIVVY_THREADS", "1"}, {"DIVVY_THREADS", "-1"}, {"DIVVY_THREADS", "0"},
-        {"DIVVY_SCHEDULE", "guarded"}, {"DIVVY_SCHEDULE", "static"}, {"DIVVY_SCHEDULE", "guided"},
-        {"DIVVY_PARTITION", "18446744073709551615"}, {"DIVVY_PROGRESS", "auto"}, {"DIVVY_PROGRESS", "on"},
-        {"DIVVY_LOG", "error"}, {"DIVVY_LOG", "warn"}, {"DIVVY_LOG", "info"}, {"DIVVY_PROFILE_JOBS", "100"},
+        {"DIVVY_BACKEND", "cpu"},
+        {"DIVVY_BACKEND", "^opencl"},
+        {"DIVVY_BACKEND", "^opencl,^sim"},
+        {"DIVVY_BACKEND", "my-own_2"},
+        {"DIVVY_THREADS", "1"},
+        {"DIVVY_THREADS", "-1"},
+        {"DIVVY_THREADS", "0"},
+        {"DIVVY_SCHEDULE", "guarded"},
+        {"DIVVY_SCHEDULE", "static"},
+        {"DIVVY_SCHEDULE", "guided"},
+        {"DIVVY_PARTITION", "18446744073709551615"},
+        {"DIVVY_PROGRESS", "auto"},
+        {"DIVVY_PROGRESS", "on"},
+        {"DIVVY_LOG", "error"},
+        {"DIVVY_LOG", "warn"},
+        {"DIVVY_LOG", "info"},
+        {"DIVVY_PROFILE_JOBS", "100"},
         {"DIVVY_CPU_LEVEL", "x86-64"},
     };
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
@@ -170,16 +182,29 @@ static void test_values(void)
 
     /* Bad ones are refused by a message with what is allowed. */
     static const char *const refused[][3] = {
-        {"DIVVY_BACKEND", "cpu,", "^opencl"}, {"DIVVY_BACKEND", ",cpu", "^opencl"}, {"DIVVY_BACKEND", "CPU", "cpu"},
-        {"DIVVY_BACKEND", "cpu,^opencl", "^opencl"}, {"DIVVY_BACKEND", "^opencl,cpu", "^opencl"},
-        {"DIVVY_BACKEND", "^", "^opencl"}, {"DIVVY_BACKEND", "../x", "cpu,opencl"}, {"DIVVY_BACKEND", "a b", "cpu"},
-        {"DIVVY_THREADS", "two", "-2 all but one"}, {"DIVVY_THREADS", "2x", "-1 all"},
+        {"DIVVY_BACKEND", "cpu,", "^opencl"},
+        {"DIVVY_BACKEND", ",cpu", "^opencl"},
+        {"DIVVY_BACKEND", "CPU", "cpu"},
+        {"DIVVY_BACKEND", "cpu,^opencl", "^opencl"},
+        {"DIVVY_BACKEND", "^opencl,cpu", "^opencl"},
+        {"DIVVY_BACKEND", "^", "^opencl"},
+        {"DIVVY_BACKEND", "../x", "cpu,opencl"},
+        {"DIVVY_BACKEND", "a b", "cpu"},
+        {"DIVVY_THREADS", "two", "-2 all but one"},
+        {"DIVVY_THREADS", "2x", "-1 all"},
         {"DIVVY_THREADS", " 2", "-1 all"},
-        {"DIVVY_THREADS", "99999999999", "-1 all"}, {"DIVVY_SCHEDULE", "Guarded", "guarded, static"},
-        {"DIVVY_SCHEDULE", "tss", "guided"}, {"DIVVY_PARTITION", "-1", "size"}, {"DIVVY_PARTITION", "1k", "size"},
-        {"DIVVY_PARTITION", "18446744073709551616", "size"}, {"DIVVY_PROFILE", "a%", "%p"},
-        {"DIVVY_PROFILE", "a%d", "%p"}, {"DIVVY_PROFILE_JOBS", "-1", "0 or more"}, {"DIVVY_PROGRESS", "yes", "auto"},
-        {"DIVVY_LOG", "warning", "error, warn, info or debug"}, {"DIVVY_LOG", "2", "debug"},
+        {"DIVVY_THREADS", "99999999999", "-1 all"},
+        {"DIVVY_SCHEDULE", "Guarded", "guarded, static"},
+        {"DIVVY_SCHEDULE", "tss", "guided"},
+        {"DIVVY_PARTITION", "-1", "size"},
+        {"DIVVY_PARTITION", "1k", "size"},
+        {"DIVVY_PARTITION", "18446744073709551616", "size"},
+        {"DIVVY_PROFILE", "a%", "%p"},
+        {"DIVVY_PROFILE", "a%d", "%p"},
+        {"DIVVY_PROFILE_JOBS", "-1", "0 or more"},
+        {"DIVVY_PROGRESS", "yes", "auto"},
+        {"DIVVY_LOG", "warning", "error, warn, info or debug"},
+        {"DIVVY_LOG", "2", "debug"},
     };
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
         bad(refused[i][0], refused[i][1], refused[i][2]);
@@ -220,8 +245,8 @@ static void test_unknown_names(void)
 {
     /* An unknown name draws one warning with the nearest known name, once per process. */
     static const char *const misspelt[][2] = {
-        {"DIVVY_SHEDULE", "DIVVY_SCHEDULE?"}, {"DIVVY_DEVICE", "DIVVY_DEVICES?"}, {"DIVVY_TREADS", "DIVVY_THREADS?"},
-        {"DIVVY_LOGS", "DIVVY_LOG?"},
+        {"DIVVY_SHEDULE", "DIVVY_SCHEDULE?"},         {"DIVVY_DEVICE", "DIVVY_DEVICES?"},
+        {"DIVVY_TREADS", "DIVVY_THREADS?"},           {"DIVVY_LOGS", "DIVVY_LOG?"},
         {"DIVVY_PROFILE_JOB", "DIVVY_PROFILE_JOBS?"},
     };
     for (size_t i = 0; i < sizeof misspelt / sizeof *misspelt; i++) {

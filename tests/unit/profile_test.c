@@ -67,12 +67,25 @@ static double number(const cJSON *object, const char *name)
 static void add_job(struct dv_profile *profile, const char *kernel, uint64_t id, uint64_t items)
 {
     uint64_t start_ns = dv_now_ns();
-    struct dv_partition_record partition = {.attempt = 1, .count = items, .requested = items, .queued_ns = start_ns,
-                                            .start_ns = start_ns + 5, .end_ns = start_ns + 95};
+    struct dv_partition_record partition = {.attempt = 1,
+                                            .count = items,
+                                            .requested = items,
+                                            .queued_ns = start_ns,
+                                            .start_ns = start_ns + 5,
+                                            .end_ns = start_ns + 95};
     struct dv_use use = {.partitions = 1, .items = items, .busy_ns = 90, .min_ns = 90, .max_ns = 90, .ready_ns = 1};
-    struct dv_job_record job = {.id = id, .name = kernel, .kernel = kernel, .schedule = "static", .count = items,
-                                .start_ns = start_ns, .end_ns = start_ns + 100, .error = "", .use_count = 1,
-                                .uses = &use, .partition_count = 1, .partitions = &partition};
+    struct dv_job_record job = {.id = id,
+                                .name = kernel,
+                                .kernel = kernel,
+                                .schedule = "static",
+                                .count = items,
+                                .start_ns = start_ns,
+                                .end_ns = start_ns + 100,
+                                .error = "",
+                                .use_count = 1,
+                                .uses = &use,
+                                .partition_count = 1,
+                                .partitions = &partition};
     dv_bound(&job);
     dv_profile_add_job(profile, &job);
 }
@@ -170,18 +183,49 @@ int main(void)
     /* What was recorded is what is written, to the last digit of 64-bit numbers; moments count from the opening. */
     uint64_t before_ns = dv_now_ns();
     profile = open_profile("run.json", 4);
-    struct dv_partition_record partitions[] = {
-        {.device = 0, .attempt = 2, .outcome = DV_LATE, .reason = DV_TAIL, .first = 3, .count = 5, .requested = 6,
-         .queued_ns = before_ns + 1000000000, .start_ns = before_ns + 2000000000, .end_ns = before_ns + 3000000000,
-         .jit_ns = 11, .copy_in_ns = 12, .run_ns = 13, .copy_out_ns = 14, .bytes = 0xfedcba9876543210}};
-    struct dv_use use = {.device = 0, .partitions = 3, .items = 1000000000000001, .busy_ns = 600, .min_ns = 100,
-                         .max_ns = 300, .fixed_ns = 7, .ready_ns = 1, .build_ns = 77, .ns_per_item = 0.5};
-    struct dv_job_record exact = {.id = 5, .name = "na\"me\n\xff", .kernel = "kernel", .schedule = "guarded",
-                                  .count = UINT64_MAX, .start_ns = before_ns + 500000000,
-                                  .end_ns = before_ns + 500001000, .split_ns = 30, .combine_ns = 12,
-                                  .status = DIVVY_TIMED_OUT, .error = "time is up", .use_count = 1, .uses = &use,
-                                  .partition_count = 1, .partitions = partitions, .bound_ns = 750,
-                                  .bound_basis = DIVVY_BOUND_MODEL, .efficiency = 0.75};
+    struct dv_partition_record partitions[] = {{.device = 0,
+                                                .attempt = 2,
+                                                .outcome = DV_LATE,
+                                                .reason = DV_TAIL,
+                                                .first = 3,
+                                                .count = 5,
+                                                .requested = 6,
+                                                .queued_ns = before_ns + 1000000000,
+                                                .start_ns = before_ns + 2000000000,
+                                                .end_ns = before_ns + 3000000000,
+                                                .jit_ns = 11,
+                                                .copy_in_ns = 12,
+                                                .run_ns = 13,
+                                                .copy_out_ns = 14,
+                                                .bytes = 0xfedcba9876543210}};
+    struct dv_use use = {.device = 0,
+                         .partitions = 3,
+                         .items = 1000000000000001,
+                         .busy_ns = 600,
+                         .min_ns = 100,
+                         .max_ns = 300,
+                         .fixed_ns = 7,
+                         .ready_ns = 1,
+                         .build_ns = 77,
+                         .ns_per_item = 0.5};
+    struct dv_job_record exact = {.id = 5,
+                                  .name = "na\"me\n\xff",
+                                  .kernel = "kernel",
+                                  .schedule = "guarded",
+                                  .count = UINT64_MAX,
+                                  .start_ns = before_ns + 500000000,
+                                  .end_ns = before_ns + 500001000,
+                                  .split_ns = 30,
+                                  .combine_ns = 12,
+                                  .status = DIVVY_TIMED_OUT,
+                                  .error = "time is up",
+                                  .use_count = 1,
+                                  .uses = &use,
+                                  .partition_count = 1,
+                                  .partitions = partitions,
+                                  .bound_ns = 750,
+                                  .bound_basis = DIVVY_BOUND_MODEL,
+                                  .efficiency = 0.75};
     dv_profile_add_job(profile, &exact);
     dv_profile_set_rates(profile, 0, &(divvy_rates){.latency_ns = 9});
     CHECK_EQ(dv_profile_close(profile), DIVVY_OK);
@@ -232,8 +276,7 @@ int main(void)
     CHECK_EQ(cJSON_GetArraySize(member(json, "jobs")), 25);
     CHECK_EQ(cJSON_GetArraySize(member(json, "jobs_summed")), 0);
     int id = 0;
-    cJSON_ArrayForEach(job, member(json, "jobs"))
-    {
+    cJSON_ArrayForEach (job, member(json, "jobs")) {
         CHECK(number(job, "id") == id);
         CHECK_EQ(member(job, "partitions") != NULL, id < 3 || id >= 17);
         CHECK(number(member(job, "summary"), "items") == 10 + id);

@@ -95,8 +95,16 @@ static divvy_status probe(const divvy_host *host)
     snprintf(name, sizeof name, "blocked %d nice %d", blocked_signals(), getpriority(PRIO_PROCESS, (id_t)gettid()));
     snprintf(address, sizeof address, "%d cores", CPU_COUNT(&cores));
     divvy_device_facts facts = {
-        .size = sizeof facts, .name = name, .device_class = "test", .driver = "1", .address = address,
-        .type = DIVVY_GPU, .units = 4, .depth = 1, .granule = 8, .handle = 42,
+        .size = sizeof facts,
+        .name = name,
+        .device_class = "test",
+        .driver = "1",
+        .address = address,
+        .type = DIVVY_GPU,
+        .units = 4,
+        .depth = 1,
+        .granule = 8,
+        .handle = 42,
     };
     int failures = host_failures(host, &facts);
     if (failures)

@@ -48,11 +48,11 @@ static inline divvy *open_context(const divvy_options *options)
 #define OPEN(...) open_context(&(divvy_options){__VA_ARGS__})
 
 /* A call that must have this status. */
-#define STATUS(expected, ...)                                                                       \
-    do {                                                                                            \
-        divvy_status status_ = (__VA_ARGS__);                                                       \
-        if (!CHECK_EQ(status_, (expected)))                                                         \
-            fprintf(stderr, "  %s: %s\n", divvy_status_name(status_), divvy_error());               \
+#define STATUS(expected, ...)                                                         \
+    do {                                                                              \
+        divvy_status status_ = (__VA_ARGS__);                                         \
+        if (!CHECK_EQ(status_, (expected)))                                           \
+            fprintf(stderr, "  %s: %s\n", divvy_status_name(status_), divvy_error()); \
     } while (0)
 
 /* What the fake devices are told to do. */

@@ -15,7 +15,8 @@ static void check_mark(divvy *dv, size_t count, divvy_call_options with)
 {
     long total = -5, least = -5, most = -5;
     memset(hits, 0, count * sizeof *hits);
-    STATUS(DIVVY_OK, divvy_run(dv, mark, count, .hits = hits, .total = &total, .least = &least, .most = &most, .with = with));
+    STATUS(DIVVY_OK,
+           divvy_run(dv, mark, count, .hits = hits, .total = &total, .least = &least, .most = &most, .with = with));
     size_t wrong = 0;
     for (size_t i = 0; i < count; i++)
         wrong += hits[i] != 1;
@@ -77,8 +78,11 @@ static void check_everywhere(void)
         const char *backend, *devices;
         int threads;
     } worlds[] = {
-        {"cpu", NULL, 1}, {"cpu", NULL, 2}, {"serial", NULL, 0}, {"cpu,fake", "cpu,fake:0", 0}, {"cpu,fake", NULL, 0},
-        {"cpu,fake", "cpu:0,fake", 0}, {"fake", "fake:0", 0}, {"fake", "fake:1,fake:3", 0}, {"fake", "fake:2", 0},
+        {"cpu", NULL, 1},      {"cpu", NULL, 2},
+        {"serial", NULL, 0},   {"cpu,fake", "cpu,fake:0", 0},
+        {"cpu,fake", NULL, 0}, {"cpu,fake", "cpu:0,fake", 0},
+        {"fake", "fake:0", 0}, {"fake", "fake:1,fake:3", 0},
+        {"fake", "fake:2", 0},
     };
     static const char *const schedules[] = {NULL, "guarded", "static", "dynamic", "guided"};
     static const size_t counts[] = {1, 2, PRIME, MANY};
@@ -176,11 +180,12 @@ static void check_refusals(divvy *dv)
     CHECK_HAS(divvy_error(), "the extent of \"table\" is zero");
 
     // A written array may overlap nothing, not even by one element; arrays that are read may.
-    STATUS(DIVVY_INVALID, divvy_run(dv, blend, 16, .width = 1, .entries = 4, .source = some, .table = table,
-                                    .blended = some + 15));
+    STATUS(DIVVY_INVALID,
+           divvy_run(dv, blend, 16, .width = 1, .entries = 4, .source = some, .table = table, .blended = some + 15));
     CHECK_HAS(divvy_error(), "\"blended\"");
     CHECK_HAS(divvy_error(), "\"source\"");
-    STATUS(DIVVY_OK, divvy_run(dv, blend, 16, .width = 1, .entries = 4, .source = some, .table = some, .blended = some + 16));
+    STATUS(DIVVY_OK,
+           divvy_run(dv, blend, 16, .width = 1, .entries = 4, .source = some, .table = some, .blended = some + 16));
     STATUS(DIVVY_INVALID, divvy_run(dv, mark, 64, .hits = some, .total = &total, .least = &total, .most = &most));
     CHECK_HAS(divvy_error(), "\"least\"");
 
@@ -188,7 +193,8 @@ static void check_refusals(divvy *dv)
     some[0] = 77;
     STATUS(DIVVY_INVALID, divvy_run(dv, mark, SIZE_MAX, .hits = some, .total = &total, .least = &least, .most = &most));
     CHECK_HAS(divvy_error(), "\"hits\"");
-    STATUS(DIVVY_INVALID, divvy_run(dv, mark, SIZE_MAX / 4, .hits = some, .total = &total, .least = &least, .most = &most));
+    STATUS(DIVVY_INVALID,
+           divvy_run(dv, mark, SIZE_MAX / 4, .hits = some, .total = &total, .least = &least, .most = &most));
     CHECK_EQ(some[0], 77);
 
     // A filter that makes no sense is INVALID; one that leaves nothing is NO_DEVICE.

@@ -204,9 +204,10 @@ static void check_filters(void)
         size_t count;
         const char *first;
     } filters[] = {
-        {"cpu:0", 1, "cpu:0"},        {"cpu:1", 1, "cpu:1"},          {"cpu:1,cpu:0", 2, "cpu:1"},
-        {"cpu:0,cpu:0", 1, "cpu:0"},  {"cpu:77,fake:1", 1, "fake:1"}, {"cpu:name~core 1", 1, "cpu:1"},
-        {"cpu:1,fake:0", 2, "cpu:1"}, {"fake:name~direct", 1, "fake:2"},
+        {"cpu:0", 1, "cpu:0"},          {"cpu:1", 1, "cpu:1"},
+        {"cpu:1,cpu:0", 2, "cpu:1"},    {"cpu:0,cpu:0", 1, "cpu:0"},
+        {"cpu:77,fake:1", 1, "fake:1"}, {"cpu:name~core 1", 1, "cpu:1"},
+        {"cpu:1,fake:0", 2, "cpu:1"},   {"fake:name~direct", 1, "fake:2"},
     };
     for (size_t k = 0; k < sizeof filters / sizeof *filters; k++) {
         divvy *dv = OPEN(.backend = "cpu,fake", .devices = filters[k].devices);

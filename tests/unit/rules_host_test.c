@@ -88,7 +88,8 @@ static void check_results(void)
 
 static atomic_int ran;
 
-DIVVY_HOST_KERNEL(stumble, (value, int, at), (value, int, status), (in, int, x), (result, struct interval, seen, append))
+DIVVY_HOST_KERNEL(stumble, (value, int, at), (value, int, status), (in, int, x),
+                  (result, struct interval, seen, append))
 {
     seen->any = true;
     atomic_fetch_add(&ran, 1);
@@ -97,7 +98,7 @@ DIVVY_HOST_KERNEL(stumble, (value, int, at), (value, int, status), (in, int, x),
             char text[32];
             snprintf(text, sizeof text, "index %d of %d", (int)i, x[0]);
             divvy_fail((divvy_status)status, text);
-            memset(text, '?', sizeof text - 1);     // the text was copied
+            memset(text, '?', sizeof text - 1);      // the text was copied
             divvy_fail(DIVVY_IO, "too late to say"); // the first one counts
         }
 }
@@ -108,8 +109,8 @@ static void check_stumbling(void)
     struct interval seen;
     x[0] = 1000;
     for (int k = 0; k < 20; k++) {
-        STATUS(DIVVY_NOT_FOUND, divvy_run(dv, stumble, 1000, .at = k * 50, .status = DIVVY_NOT_FOUND, .x = x, .seen = &seen,
-                                          .with = {.partition = 10}));
+        STATUS(DIVVY_NOT_FOUND, divvy_run(dv, stumble, 1000, .at = k * 50, .status = DIVVY_NOT_FOUND, .x = x,
+                                          .seen = &seen, .with = {.partition = 10}));
         CHECK_HAS(divvy_error(), "of 1000");
         CHECK_EQ(divvy_last(dv)->status, DIVVY_NOT_FOUND);
         STATUS(DIVVY_KERNEL_FAILED, divvy_run(dv, stumble, 1000, .at = k * 50, .x = x, .seen = &seen));
@@ -197,8 +198,9 @@ static void check_callbacks(const char *devices, divvy_status expected)
     struct told told = {0};
     if (devices) {
         uint computed[400];
-        STATUS(expected, divvy_run(dv, toil, 400, .turns = 1, .y = computed,
-                                   .with = {.partition = 10, .on_progress = listen, .progress_arg = &told, .devices = devices}));
+        STATUS(expected,
+               divvy_run(dv, toil, 400, .turns = 1, .y = computed,
+                         .with = {.partition = 10, .on_progress = listen, .progress_arg = &told, .devices = devices}));
     } else {
         STATUS(expected, divvy_run(dv, dawdle, 400, .ms = 0, .y = y,
                                    .with = {.partition = 10, .on_progress = listen, .progress_arg = &told}));
@@ -223,8 +225,8 @@ static void check_timeout(void)
     int y[1000];
     for (int nested = 0; nested < 2; nested++) {
         uint64_t begin = wall_ns();
-        divvy_future *future = divvy_submit(dv, dawdle, 1000, .ms = 5, .y = y,
-                                            .with = {.partition = 1, .timeout_ns = 50000000});
+        divvy_future *future =
+            divvy_submit(dv, dawdle, 1000, .ms = 5, .y = y, .with = {.partition = 1, .timeout_ns = 50000000});
         if (nested)
             sleep_ms(100);
         STATUS(DIVVY_TIMED_OUT, divvy_wait(future));

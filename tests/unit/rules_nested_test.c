@@ -52,7 +52,8 @@ DIVVY_HOST_KERNEL(spread, (value, int, width), (out, uint, result))
         uint parts[CHILDREN][64];
         divvy_future *futures[CHILDREN];
         for (int c = 0; c < CHILDREN; c++)
-            futures[c] = divvy_submit(dv, toil, (size_t)width, .turns = c, .y = parts[c], .with = {.schedule = schedule});
+            futures[c] =
+                divvy_submit(dv, toil, (size_t)width, .turns = c, .y = parts[c], .with = {.schedule = schedule});
         result[i] = 0;
         for (int c = CHILDREN - 1; c >= 0; c--) {
             if (divvy_wait(futures[c]) != DIVVY_OK)

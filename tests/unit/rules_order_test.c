@@ -65,10 +65,11 @@ static void *submit_many(void *argument)
         divvy_call_options with = {.partition = check_random(&random) % 3 ? 0 : 16};
         uint *to = arrays[order->to] + order->first, *from = arrays[order->from] + order->first;
         if (order->kind)
-            futures[k] = divvy_submit(dv, mix_in, order->count, .factor = order->factor, .x = from, .y = to, .with = with);
+            futures[k] =
+                divvy_submit(dv, mix_in, order->count, .factor = order->factor, .x = from, .y = to, .with = with);
         else
-            futures[k] = divvy_submit(dv, step_on, order->count, .factor = order->factor, .added = order->added, .x = to,
-                                      .with = with);
+            futures[k] = divvy_submit(dv, step_on, order->count, .factor = order->factor, .added = order->added,
+                                      .x = to, .with = with);
         while (waited < k - 40)
             STATUS(DIVVY_OK, divvy_wait(futures[waited++]));
     }

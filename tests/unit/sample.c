@@ -32,14 +32,27 @@ const struct dv_topology sample_host = {
 divvy_device_facts sample_facts(unsigned device)
 {
     if (device == GPU)
-        return (divvy_device_facts){.size = sizeof(divvy_device_facts), .name = "AMD Radeon 780M Graphics",
-                                    .device_class = "AMD Radeon 780M Graphics", .driver = "rusticl 24.1.2",
-                                    .address = "0000:c4:00.0", .type = DIVVY_GPU, .units = 12, .staged = true,
-                                    .depth = 2, .granule = 64, .memory_bytes = (uint64_t)4 << 30};
-    return (divvy_device_facts){.size = sizeof(divvy_device_facts), .name = "AMD Ryzen 7 8845HS",
-                                .device_class = device < 2 ? "core kind 1" : "core kind 0", .driver = "x86-64-v4",
-                                .address = device % 2 ? "1" : "0", .type = DIVVY_CORE, .units = 1, .cores = 1,
-                                .depth = 1, .granule = 16};
+        return (divvy_device_facts){.size = sizeof(divvy_device_facts),
+                                    .name = "AMD Radeon 780M Graphics",
+                                    .device_class = "AMD Radeon 780M Graphics",
+                                    .driver = "rusticl 24.1.2",
+                                    .address = "0000:c4:00.0",
+                                    .type = DIVVY_GPU,
+                                    .units = 12,
+                                    .staged = true,
+                                    .depth = 2,
+                                    .granule = 64,
+                                    .memory_bytes = (uint64_t)4 << 30};
+    return (divvy_device_facts){.size = sizeof(divvy_device_facts),
+                                .name = "AMD Ryzen 7 8845HS",
+                                .device_class = device < 2 ? "core kind 1" : "core kind 0",
+                                .driver = "x86-64-v4",
+                                .address = device % 2 ? "1" : "0",
+                                .type = DIVVY_CORE,
+                                .units = 1,
+                                .cores = 1,
+                                .depth = 1,
+                                .granule = 16};
 }
 
 /* A job played on the five devices: whoever is free first takes the next partition. */
@@ -109,8 +122,11 @@ static void play_job(struct dv_profile *profile, struct dv_job_record job, uint6
     play->job.partitions = play->partitions;
     for (unsigned i = 0; i < DEVICES; i++) {
         uint64_t late_ns = i == GPU ? gpu_late_ns : 2 * US;
-        play->uses[i] = (struct dv_use){.device = i, .device_class = i / 2, .fixed_ns = i == GPU ? 31 * US : 400,
-                                        .ready_ns = job.start_ns + late_ns, .parked = late_ns == UINT64_MAX,
+        play->uses[i] = (struct dv_use){.device = i,
+                                        .device_class = i / 2,
+                                        .fixed_ns = i == GPU ? 31 * US : 400,
+                                        .ready_ns = job.start_ns + late_ns,
+                                        .parked = late_ns == UINT64_MAX,
                                         .build_ns = i == GPU && late_ns < UINT64_MAX ? late_ns : 0,
                                         .ns_per_item = slowness[i] * ns_per_item};
         if (play->uses[i].parked)
@@ -132,14 +148,28 @@ static void play_job(struct dv_profile *profile, struct dv_job_record job, uint6
 
 static void play_failure(struct dv_profile *profile, uint64_t start_ns)
 {
-    struct dv_partition_record partition = {.attempt = 1, .outcome = DV_FAILED, .reason = DV_FIXED, .count = 1000,
-                                            .requested = 1000, .queued_ns = start_ns, .start_ns = start_ns + 10,
+    struct dv_partition_record partition = {.attempt = 1,
+                                            .outcome = DV_FAILED,
+                                            .reason = DV_FIXED,
+                                            .count = 1000,
+                                            .requested = 1000,
+                                            .queued_ns = start_ns,
+                                            .start_ns = start_ns + 10,
                                             .end_ns = start_ns + 90000};
     struct dv_use use = {.device = 1, .ready_ns = 1, .retired = true};
-    struct dv_job_record job = {.id = 9000, .name = "broken input", .kernel = "parse_rows", .schedule = "dynamic",
-                                .count = 1000, .start_ns = start_ns, .end_ns = start_ns + 100000,
-                                .status = DIVVY_KERNEL_FAILED, .error = "row 17: a number is needed, not \"abc\"",
-                                .use_count = 1, .uses = &use, .partition_count = 1, .partitions = &partition};
+    struct dv_job_record job = {.id = 9000,
+                                .name = "broken input",
+                                .kernel = "parse_rows",
+                                .schedule = "dynamic",
+                                .count = 1000,
+                                .start_ns = start_ns,
+                                .end_ns = start_ns + 100000,
+                                .status = DIVVY_KERNEL_FAILED,
+                                .error = "row 17: a number is needed, not \"abc\"",
+                                .use_count = 1,
+                                .uses = &use,
+                                .partition_count = 1,
+                                .partitions = &partition};
     dv_bound(&job);
     dv_profile_add_job(profile, &job);
     dv_profile_add_event(profile, "retired", 1, 9000, "cpu:1 is left out: %s", job.error);
@@ -157,28 +187,52 @@ divvy_status sample_write(const char *path, size_t repeats)
         divvy_device_facts facts = sample_facts(i);
         dv_profile_add_device(profile, ids[i], i == GPU ? "opencl" : "cpu", &facts, i == GPU ? -1 : (int)cores[i].cpu);
     }
-    dv_profile_set_rates(profile, GPU, &(divvy_rates){.latency_ns = 14 * US, .upload_bytes_per_s = 11200000000,
-                                                       .download_bytes_per_s = 9800000000});
+    dv_profile_set_rates(
+        profile, GPU,
+        &(divvy_rates){.latency_ns = 14 * US, .upload_bytes_per_s = 11200000000, .download_bytes_per_s = 9800000000});
     uint64_t now_ns = dv_now_ns() + 40 * US;
-    play_job(profile, (struct dv_job_record){.id = 1, .name = "first frame", .kernel = "mandelbrot", .count = 262144,
-                                             .schedule = "guarded", .start_ns = now_ns, .split_ns = 21 * US,
-                                             .combine_ns = 6 * US, .error = ""},
+    play_job(profile,
+             (struct dv_job_record){.id = 1,
+                                    .name = "first frame",
+                                    .kernel = "mandelbrot",
+                                    .count = 262144,
+                                    .schedule = "guarded",
+                                    .start_ns = now_ns,
+                                    .split_ns = 21 * US,
+                                    .combine_ns = 6 * US,
+                                    .error = ""},
              9000 * US, 240);
     dv_profile_add_event(profile, "built", GPU, 1, "mandelbrot built for opencl:0 in 9.0 ms");
     for (size_t i = 0; i < repeats; i++)
-        play_job(profile, (struct dv_job_record){.id = 2 + i, .name = "step", .kernel = "saxpy", .count = 4194304,
-                                                 .schedule = "guarded", .start_ns = now_ns + (i + 9) * 2500 * US,
-                                                 .split_ns = 9 * US, .combine_ns = 2 * US, .error = ""},
+        play_job(profile,
+                 (struct dv_job_record){.id = 2 + i,
+                                        .name = "step",
+                                        .kernel = "saxpy",
+                                        .count = 4194304,
+                                        .schedule = "guarded",
+                                        .start_ns = now_ns + (i + 9) * 2500 * US,
+                                        .split_ns = 9 * US,
+                                        .combine_ns = 2 * US,
+                                        .error = ""},
                  i < 1 ? UINT64_MAX : 1, 1.1);
     dv_profile_add_event(profile, "parked", GPU, 2, "opencl:0 cannot help: 31 us before its first item");
     play_failure(profile, now_ns + (repeats + 10) * 2500 * US);
-    dv_profile_add_model(profile, &(struct dv_model_record){.kernel = "saxpy", .device_class = "core kind 1",
-                                                            .size_class = 22, .fixed_ns = 400, .ns_per_item = 1.1,
-                                                            .uncertainty = 0.02, .samples = 96, .running = true,
+    dv_profile_add_model(profile, &(struct dv_model_record){.kernel = "saxpy",
+                                                            .device_class = "core kind 1",
+                                                            .size_class = 22,
+                                                            .fixed_ns = 400,
+                                                            .ns_per_item = 1.1,
+                                                            .uncertainty = 0.02,
+                                                            .samples = 96,
+                                                            .running = true,
                                                             .partition = 87381});
-    dv_profile_add_model(profile, &(struct dv_model_record){.kernel = "mandelbrot", .device_class =
-                                                            "AMD Radeon 780M Graphics", .size_class = 18,
-                                                            .fixed_ns = 31000, .ns_per_item = 28.8,
-                                                            .uncertainty = 0.31, .samples = 3, .partition = 21845});
+    dv_profile_add_model(profile, &(struct dv_model_record){.kernel = "mandelbrot",
+                                                            .device_class = "AMD Radeon 780M Graphics",
+                                                            .size_class = 18,
+                                                            .fixed_ns = 31000,
+                                                            .ns_per_item = 28.8,
+                                                            .uncertainty = 0.31,
+                                                            .samples = 3,
+                                                            .partition = 21845});
     return dv_profile_close(profile);
 }

@@ -60,14 +60,19 @@ static void draw(struct game *game, const struct dv_schedule *schedule, uint64_t
     random = &game->random;
     unsigned devices = 1 + (unsigned)(check_random(random) % DEVICES_MAX);
     unsigned cores = (unsigned)(check_random(random) % (devices + 1));
-    game->plan = (struct dv_plan){.schedule = schedule, .count = draw_count(random, 1e6), .pace_count = devices,
-                                  .paces = game->paces, .rate_count = devices, .rates = game->rates,
+    game->plan = (struct dv_plan){.schedule = schedule,
+                                  .count = draw_count(random, 1e6),
+                                  .pace_count = devices,
+                                  .paces = game->paces,
+                                  .rate_count = devices,
+                                  .rates = game->rates,
                                   .latecomers = check_random(random) % 2};
     if (schedule != &dv_guarded && check_random(random) % 2)
         game->plan.partition = draw_count(random, 1e5);
     for (unsigned d = 0; d < devices; d++) {
         struct dv_pace *pace = &game->paces[d];
-        *pace = (struct dv_pace){.core = d < cores, .rate = d < cores ? 0 : d,
+        *pace = (struct dv_pace){.core = d < cores,
+                                 .rate = d < cores ? 0 : d,
                                  .granule = granules[check_random(random) % 6],
                                  .fixed_ns = check_random(random) % 4 ? (double)draw_count(random, 1e8) : 0,
                                  .upload_ns = check_random(random) % 4 ? 0 : (double)draw_count(random, 1e7),
@@ -198,8 +203,12 @@ static void usual(const struct dv_schedule *schedule, struct game *game)
     const struct dv_pace core = {.core = true, .granule = 1, .fixed_ns = 1000};
     const struct dv_pace other = {.rate = 1, .granule = 64, .fixed_ns = 100000};
     *game = (struct game){.paces = {core, core, other}, .remaining = 100000};
-    game->plan = (struct dv_plan){.schedule = schedule, .count = 100000, .pace_count = 3, .paces = game->paces,
-                                  .rate_count = 2, .rates = game->rates};
+    game->plan = (struct dv_plan){.schedule = schedule,
+                                  .count = 100000,
+                                  .pace_count = 3,
+                                  .paces = game->paces,
+                                  .rate_count = 2,
+                                  .rates = game->rates};
     dv_plan_begin(&game->plan);
     for (unsigned d = 0; d < 3; d++)
         game->paces[d].stand = DV_HERE;

@@ -102,8 +102,8 @@ static void take_from_all_sides(struct dv_split *split, bool returns, uint64_t *
     struct taker takers[THREADS];
     pthread_t threads[THREADS];
     for (unsigned t = 0; t < THREADS; t++) {
-        takers[t] = (struct taker){.split = split, .random = check_random(random), .most = split->count / 200 + 1,
-                                   .returns = returns};
+        takers[t] = (struct taker){
+            .split = split, .random = check_random(random), .most = split->count / 200 + 1, .returns = returns};
         pthread_create(&threads[t], NULL, take_all, &takers[t]);
     }
     for (unsigned t = 0; t < THREADS; t++)
@@ -127,8 +127,8 @@ static void random_sizes(size_t count, unsigned homes, size_t *sizes, uint64_t *
 
 static void test_threads(uint64_t *random)
 {
-    static const size_t counts[] = {0, 1, 2, 63, 1000003, (size_t)1 << 20, UINT32_MAX, (size_t)1 << 32, (size_t)1 << 33,
-                                    ((size_t)1 << 33) + 12345};
+    static const size_t counts[] = {
+        0, 1, 2, 63, 1000003, (size_t)1 << 20, UINT32_MAX, (size_t)1 << 32, (size_t)1 << 33, ((size_t)1 << 33) + 12345};
     struct dv_split split;
     dv_split_init(&split);
     for (unsigned round = 0; round < 4; round++) {

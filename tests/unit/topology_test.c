@@ -120,8 +120,8 @@ static void test_packages(unsigned unused)
     /* A list gives the seats in its order, a core named twice once; it must be long enough and name cores. */
     check_placed("7,2-4,0", 5, (unsigned[]){7, 2, 3, 4, 0}, true);
     check_placed("3,3,1", 2, (unsigned[]){3, 1}, true);
-    static const char *const wrong[] = {"8", "0,", ",0", "0-8", "3-1", "x", "0,,1", "-1", "0 1", "Compact", "0-",
-                                        "1-2-3", "99999999999999999999"};
+    static const char *const wrong[] = {
+        "8", "0,", ",0", "0-8", "3-1", "x", "0,,1", "-1", "0 1", "Compact", "0-", "1-2-3", "99999999999999999999"};
     unsigned cores[8];
     bool bound;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

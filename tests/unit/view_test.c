@@ -110,12 +110,10 @@ static void check_facts(void)
     cJSON *facts = cJSON_Parse(said_out);
     const cJSON *jobs = cJSON_GetObjectItem(facts, "jobs"), *job, *device;
     CHECK_EQ(cJSON_GetArraySize(jobs), 8);
-    cJSON_ArrayForEach(job, jobs)
-    {
+    cJSON_ArrayForEach (job, jobs) {
         double items = 0, share = 0, count = cJSON_GetNumberValue(cJSON_GetObjectItem(job, "count"));
         bool failed = strcmp(cJSON_GetStringValue(cJSON_GetObjectItem(job, "status")), "OK") != 0;
-        cJSON_ArrayForEach(device, cJSON_GetObjectItem(job, "devices"))
-        {
+        cJSON_ArrayForEach (device, cJSON_GetObjectItem(job, "devices")) {
             items += cJSON_GetNumberValue(cJSON_GetObjectItem(device, "items"));
             share += cJSON_GetNumberValue(cJSON_GetObjectItem(device, "share"));
         }
@@ -173,9 +171,10 @@ int main(void)
     setenv("LC_ALL", "C", 1);
 
     /* Long names leave room for the rest of the line. */
-    view_text("{\"divvy_profile\":1,\"jobs\":[{\"id\":123,\"kernel\":\"a_kernel_with_a_name_that_goes_on_and_on_and_on\","
-              "\"name\":\"a job whose name tells everything that can be told of it\",\"count\":123456789,"
-              "\"schedule\":\"hguided:cpu=1,opencl:0=8\",\"status\":\"DEPENDENCY_FAILED\"}]}");
+    view_text(
+        "{\"divvy_profile\":1,\"jobs\":[{\"id\":123,\"kernel\":\"a_kernel_with_a_name_that_goes_on_and_on_and_on\","
+        "\"name\":\"a job whose name tells everything that can be told of it\",\"count\":123456789,"
+        "\"schedule\":\"hguided:cpu=1,opencl:0=8\",\"status\":\"DEPENDENCY_FAILED\"}]}");
     view("damaged", NULL);
     CHECK(longest_line(said_out) <= 80);
     CHECK_HAS(said_out, "a_kernel_with");
@@ -244,7 +243,8 @@ int main(void)
     CHECK_EQ(exit_status, 0);
 
     /* Control characters of a hostile name do not reach the terminal. */
-    view_text("{\"divvy_profile\":1,\"jobs\":[{\"kernel\":\"\\u001b[2Jboo\\n\\u0007\\u202e\",\"name\":\"\\u009b1m\xff\"}]}");
+    view_text(
+        "{\"divvy_profile\":1,\"jobs\":[{\"kernel\":\"\\u001b[2Jboo\\n\\u0007\\u202e\",\"name\":\"\\u009b1m\xff\"}]}");
     view("damaged", NULL);
     CHECK_HAS(said_out, "\\x1b[2Jboo\\x0a\\x07");
     CHECK_HAS(said_out, "\\xff");

@@ -7,17 +7,27 @@
 
 /* ---- The tuning worlds ---- */
 
-#define CORE {.core = true, .fixed_ns = 2e3, .ns_per_item = 1e3, .noise = 0.03}
-#define GPU(fixed, ns) {.fixed_ns = fixed, .ns_per_item = ns, .noise = 0.03}
-#define WORLD(label, shape, indices, number, ...) \
-    {.name = label, .cost = shape, .count = indices, .device_count = number, .devices = {__VA_ARGS__}}
+#define CORE                                                             \
+    {                                                                    \
+        .core = true, .fixed_ns = 2e3, .ns_per_item = 1e3, .noise = 0.03 \
+    }
+#define GPU(fixed, ns)                                      \
+    {                                                       \
+        .fixed_ns = fixed, .ns_per_item = ns, .noise = 0.03 \
+    }
+#define WORLD(label, shape, indices, number, ...)                                                          \
+    {                                                                                                      \
+        .name = label, .cost = shape, .count = indices, .device_count = number, .devices = { __VA_ARGS__ } \
+    }
 #define USUAL CORE, CORE, GPU(300e3, 125)
 
 /* Two cores and a GPU eight times as fast, with something added to the description of each. */
 #define CHANGED(...)                                                      \
     {.core = true, .fixed_ns = 2e3, .ns_per_item = 1e3, __VA_ARGS__},     \
         {.core = true, .fixed_ns = 2e3, .ns_per_item = 1e3, __VA_ARGS__}, \
-        {.fixed_ns = 300e3, .ns_per_item = 125, __VA_ARGS__}
+    {                                                                     \
+        .fixed_ns = 300e3, .ns_per_item = 125, __VA_ARGS__                \
+    }
 
 const struct world tuning_worlds[] = {
     WORLD("regular", COST_FLAT, 131072, 3, USUAL),
@@ -51,7 +61,8 @@ static double log_uniform(uint64_t *random, double low, double high)
 struct world world_random(uint64_t *random)
 {
     static const size_t counts[] = {64 * 512, 64 * 2048, 64 * 8192};
-    struct world world = {.name = "random", .cost = (enum world_cost)(check_random(random) % 6),
+    struct world world = {.name = "random",
+                          .cost = (enum world_cost)(check_random(random) % 6),
                           .count = counts[check_random(random) % 3]};
     unsigned cores = 1 + (unsigned)(check_random(random) % 8), others = 1 + (unsigned)(check_random(random) % 3);
     double core_ns = log_uniform(random, 100, 10000), noise = check_uniform(random, 0.02, 0.15);
@@ -312,7 +323,8 @@ static void learn_from_tallies(struct match *match)
             items += match->paces[d].rate == r ? match->seats[d].items : 0;
         }
         if (items > 0)
-            match->rates[r] = (struct dv_rate){.ns_per_item = (double)busy_ns / (double)items, .uncertainty = 0.25,
+            match->rates[r] = (struct dv_rate){.ns_per_item = (double)busy_ns / (double)items,
+                                               .uncertainty = 0.25,
                                                .samples = match->rates[r].samples + 1};
     }
 }
@@ -321,12 +333,18 @@ void world_run(const struct world *world, const struct dv_schedule *schedule, ui
                double *out_efficiencies)
 {
     struct match match = {.world = world, .random = seed};
-    match.plan = (struct dv_plan){.schedule = schedule, .count = world->count, .pace_count = world->device_count,
-                                  .paces = match.paces, .rate_count = 1, .rates = match.rates};
+    match.plan = (struct dv_plan){.schedule = schedule,
+                                  .count = world->count,
+                                  .pace_count = world->device_count,
+                                  .paces = match.paces,
+                                  .rate_count = 1,
+                                  .rates = match.rates};
     for (unsigned d = 0; d < world->device_count; d++) {
         const struct world_device *device = &world->devices[d];
-        match.paces[d] = (struct dv_pace){.rate = device->core ? 0 : match.plan.rate_count++, .core = device->core,
-                                          .fixed_ns = device->fixed_ns, .granule = WORLD_GRANULE};
+        match.paces[d] = (struct dv_pace){.rate = device->core ? 0 : match.plan.rate_count++,
+                                          .core = device->core,
+                                          .fixed_ns = device->fixed_ns,
+                                          .granule = WORLD_GRANULE};
         if (world->misstated > 0 && !device->core)
             match.paces[d].fixed_ns *= world->misstated;
     }

@@ -74,8 +74,8 @@ struct compilation {
     const struct level *levels;
     size_t level_count;
 
-    char *folder;  /* temporary; NULL before it is made */
-    char *partial; /* the object file under its temporary name, beside the final one; NULL when there is none */
+    char *folder;       /* temporary; NULL before it is made */
+    char *partial;      /* the object file under its temporary name, beside the final one; NULL when there is none */
     struct words owned; /* every string made on the way */
 };
 
@@ -467,8 +467,13 @@ static int ask_compiler(struct compilation *c)
 /* Expands the kernels as OpenCL C. The caller's flags stay out: they are for C. */
 static void plan_text(struct compilation *c, struct step *step)
 {
-    static const char *const flags[] = {"-E", "-P", "-undef", "-nostdinc", "-D__OPENCL_VERSION__=120",
-                                        "-D__OPENCL_C_VERSION__=120", "-D__ENDIAN_LITTLE__=1"};
+    static const char *const flags[] = {"-E",
+                                        "-P",
+                                        "-undef",
+                                        "-nostdinc",
+                                        "-D__OPENCL_VERSION__=120",
+                                        "-D__OPENCL_C_VERSION__=120",
+                                        "-D__ENDIAN_LITTLE__=1"};
     step->name = "text";
     begin(c, &step->command);
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
@@ -644,8 +649,8 @@ static int write_depfile(struct compilation *c)
     fwrite(of_c, 1, c_bytes, file);
     bool good = !ferror(file);
     good = fclose(file) == 0 && good;
-    int status = good ? deliver(partial, c->depfile)
-                      : complain(FAILED, "cannot write %s: %s", c->depfile, strerror(errno));
+    int status =
+        good ? deliver(partial, c->depfile) : complain(FAILED, "cannot write %s: %s", c->depfile, strerror(errno));
     if (status != GO_ON)
         unlink(partial);
     return status;
@@ -677,9 +682,9 @@ static void leave(struct compilation *c)
 
 int divvy_compile(int argc, char **argv)
 {
-    static int (*const stages[])(struct compilation *) = {open_folder, ask_compiler, reserve_object, compile_forms,
-                                                          write_text,  compile_table, join,          write_depfile,
-                                                          deliver_object};
+    static int (*const stages[])(struct compilation *) = {open_folder,   ask_compiler,  reserve_object,
+                                                          compile_forms, write_text,    compile_table,
+                                                          join,          write_depfile, deliver_object};
     struct compilation c = {0};
     watch_signals();
     int status = read_arguments(&c, argc, argv);

@@ -51,8 +51,8 @@ static divvy_status look(struct findings *findings)
     DV_TRY(dv_registry_load(&findings->settings, &findings->plugins, &findings->plugin_count));
     probe_all(findings);
     if (findings->used_count == 0)
-        return dv_fail(DIVVY_NO_DEVICE, *findings->settings.devices ? "DIVVY_DEVICES leaves no device"
-                                                                    : "no backend found a device");
+        return dv_fail(DIVVY_NO_DEVICE,
+                       *findings->settings.devices ? "DIVVY_DEVICES leaves no device" : "no backend found a device");
     return DIVVY_OK;
 }
 
@@ -366,7 +366,10 @@ static int show_findings(bool json)
 int divvy_info(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"env", no_argument, NULL, 'e'}, {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0},
+        {"env", no_argument, NULL, 'e'},
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
     };
     bool env = false, json = false;
     int option;

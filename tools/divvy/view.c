@@ -11,20 +11,19 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-static const char usage[] =
-    "usage: divvy view FILE [--job ID|NAME] [--all] [--json] [--width N] [--no-color]\n"
-    "\n"
-    "Shows the profile that a program wrote (DIVVY_PROFILE=FILE): for each job and device\n"
-    "what it computed, how long it took, how near it came to the best possible time, and\n"
-    "when each device was busy.\n"
-    "\n"
-    "  --job ID|NAME  only jobs of this number, name or kernel\n"
-    "  --all          every job, also the fourth and later ones of a kernel\n"
-    "  --json         the computed facts as JSON\n"
-    "  --width N      columns, 40 to 1000 (default: the terminal's, else 80); tables take 80\n"
-    "  --no-color     no colors (default when the output is not a terminal, or with NO_COLOR)\n"
-    "\n"
-    "Exit status: 0 shown, 1 not a profile that can be shown, 2 wrong usage.\n";
+static const char usage[] = "usage: divvy view FILE [--job ID|NAME] [--all] [--json] [--width N] [--no-color]\n"
+                            "\n"
+                            "Shows the profile that a program wrote (DIVVY_PROFILE=FILE): for each job and device\n"
+                            "what it computed, how long it took, how near it came to the best possible time, and\n"
+                            "when each device was busy.\n"
+                            "\n"
+                            "  --job ID|NAME  only jobs of this number, name or kernel\n"
+                            "  --all          every job, also the fourth and later ones of a kernel\n"
+                            "  --json         the computed facts as JSON\n"
+                            "  --width N      columns, 40 to 1000 (default: the terminal's, else 80); tables take 80\n"
+                            "  --no-color     no colors (default when the output is not a terminal, or with NO_COLOR)\n"
+                            "\n"
+                            "Exit status: 0 shown, 1 not a profile that can be shown, 2 wrong usage.\n";
 
 enum { LEAST_WIDTH = 40, MOST_WIDTH = 1000 };
 
@@ -96,9 +95,12 @@ int divvy_view(int count, char **values)
 {
     enum { HELP = 256, JOB, ALL, JSON, WIDTH, NO_COLOR };
     static const struct option options[] = {
-        {"help", no_argument, NULL, HELP},         {"job", required_argument, NULL, JOB},
-        {"all", no_argument, NULL, ALL},           {"json", no_argument, NULL, JSON},
-        {"width", required_argument, NULL, WIDTH}, {"no-color", no_argument, NULL, NO_COLOR},
+        {"help", no_argument, NULL, HELP},
+        {"job", required_argument, NULL, JOB},
+        {"all", no_argument, NULL, ALL},
+        {"json", no_argument, NULL, JSON},
+        {"width", required_argument, NULL, WIDTH},
+        {"no-color", no_argument, NULL, NO_COLOR},
         {NULL, 0, NULL, 0},
     };
     struct dv_view_choice choice = {0};

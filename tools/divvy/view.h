@@ -24,8 +24,8 @@ struct dv_view_use {
 
 struct dv_view_partition {
     size_t device;
-    double start_ns, end_ns;                  /* moments */
-    double jit_ns, copy_in_ns, copy_out_ns;   /* durations */
+    double start_ns, end_ns;                /* moments */
+    double jit_ns, copy_in_ns, copy_out_ns; /* durations */
     bool accepted;
 };
 
@@ -61,7 +61,7 @@ struct dv_view {
     double wall_ns, cores, machine_cores, numa, quota, memory_bytes, events_left_out;
     size_t device_count, job_count, kernel_count, event_count, model_count;
     struct dv_view_device *devices;
-    struct dv_view_job *jobs; /* as in the file */
+    struct dv_view_job *jobs;       /* as in the file */
     struct dv_view_kernel *kernels; /* by name */
     struct dv_view_event *events;   /* by job, then time */
     struct dv_view_model *models;

@@ -44,7 +44,7 @@ static const cJSON *list(const cJSON *object, const char *name, size_t item_byte
 
     if (!cJSON_IsArray(array))
         array = NULL;
-    cJSON_ArrayForEach(item, array)
+    cJSON_ArrayForEach (item, array)
         count++;
     *out_items = calloc(count, item_bytes);
     return array;
@@ -67,7 +67,7 @@ static bool read_devices(struct dv_view *view, const cJSON *profile)
     view->devices = items;
     if (!items)
         return false;
-    cJSON_ArrayForEach(object, array)
+    cJSON_ArrayForEach (object, array)
         view->devices[view->device_count++] = (struct dv_view_device){
             .id = text(object, "id"),
             .name = text(object, "name"),
@@ -101,8 +101,7 @@ static bool read_partitions(const struct dv_view *view, struct dv_view_job *job,
     job->partitions = items;
     if (!items)
         return false;
-    cJSON_ArrayForEach(object, array)
-    {
+    cJSON_ArrayForEach (object, array) {
         size_t device = device_index(view, object, view->device_count);
         double start_ns = number(object, "start_ns"), end_ns = number(object, "end_ns");
         if (device == view->device_count || end_ns < start_ns)
@@ -147,8 +146,7 @@ static bool read_uses(const struct dv_view *view, struct dv_view_job *job, const
     job->uses = items;
     if (!items)
         return false;
-    cJSON_ArrayForEach(object, array)
-    {
+    cJSON_ArrayForEach (object, array) {
         size_t device = device_index(view, object, view->device_count);
         if (device == view->device_count)
             continue;
@@ -179,8 +177,7 @@ static bool read_jobs(struct dv_view *view, const cJSON *profile)
     view->jobs = items;
     if (!items)
         return false;
-    cJSON_ArrayForEach(object, array)
-    {
+    cJSON_ArrayForEach (object, array) {
         struct dv_view_job *job = &view->jobs[view->job_count++];
         double start_ns = number(object, "start_ns"), end_ns = number(object, "end_ns");
         *job = (struct dv_view_job){
@@ -270,7 +267,7 @@ static bool sum_kernels(struct dv_view *view, const cJSON *profile)
 
     for (size_t i = 0; i < view->job_count; i++)
         kernels[count++] = kernel_of_job(&view->jobs[i]);
-    cJSON_ArrayForEach(object, array)
+    cJSON_ArrayForEach (object, array)
         kernels[count++] = kernel_of_sum(object);
     qsort(kernels, count, sizeof *kernels, by_name);
 
@@ -306,8 +303,7 @@ static bool read_events(struct dv_view *view, const cJSON *profile)
     view->events = items;
     if (!items)
         return false;
-    cJSON_ArrayForEach(object, array)
-    {
+    cJSON_ArrayForEach (object, array) {
         size_t device = device_index(view, object, view->device_count);
         view->events[view->event_count++] = (struct dv_view_event){
             .time_ns = number(object, "time_ns"),
@@ -330,7 +326,7 @@ static bool read_models(struct dv_view *view, const cJSON *profile)
     view->models = items;
     if (!items)
         return false;
-    cJSON_ArrayForEach(object, array)
+    cJSON_ArrayForEach (object, array)
         view->models[view->model_count++] = (struct dv_view_model){
             .kernel = text(object, "kernel"),
             .device_class = text(object, "class"),
@@ -429,8 +425,8 @@ bool dv_view_read(const char *path, struct dv_view *out_view, char *problem, siz
     size_t damaged_at = end && end >= bytes ? (size_t)(end - bytes) : 0;
     free(bytes);
     if (!out_view->json) {
-        snprintf(problem, problem_size, "%s is not a whole profile: its JSON breaks off or is damaged at byte %zu", path,
-                 damaged_at);
+        snprintf(problem, problem_size, "%s is not a whole profile: its JSON breaks off or is damaged at byte %zu",
+                 path, damaged_at);
         return false;
     }
     if (!check_format(out_view->json, path, problem, problem_size)) {

@@ -118,7 +118,8 @@ static void put_job_head(const struct dv_view_job *job, const struct dv_style *s
     bool done = strcmp(job->status, "OK") == 0;
 
     char facts[96];
-    int used = snprintf(facts, sizeof facts, "%sjob %.0f%s%s items%s", dot, job->id, dot, dv_amount(job->count).text, dot);
+    int used =
+        snprintf(facts, sizeof facts, "%sjob %.0f%s%s items%s", dot, job->id, dot, dv_amount(job->count).text, dot);
     int schedule = (int)strnlen(job->schedule, 16), outcome = (int)strnlen(job->status, 18);
     int room = style->width - used - schedule - outcome - 6;
 
@@ -296,8 +297,7 @@ static void put_kernels(const struct dv_view *view, const struct dv_style *style
         dv_put_padded(style, kernel->name, 15);
         fprintf(style->out, "%7.7s%7zu%7.7s%9s%9s%9s%9s", dv_amount(kernel->jobs).text, kernel->shown,
                 dv_amount(kernel->failed).text, dv_duration(dv_view_share(kernel->time_ns, kernel->jobs)).text,
-                dv_duration(kernel->min_ns).text, dv_duration(kernel->max_ns).text,
-                dv_duration(kernel->time_ns).text);
+                dv_duration(kernel->min_ns).text, dv_duration(kernel->max_ns).text, dv_duration(kernel->time_ns).text);
         if (kernel->bound_ns > 0)
             fprintf(style->out, "  %.2f", dv_view_efficiency(kernel->bound_ns, kernel->bounded_time_ns));
         else
@@ -317,7 +317,8 @@ static void put_models(const struct dv_view *view, const struct dv_style *style)
     if (class_columns < 12)
         class_columns = 12;
     dv_ink(style, DV_DIM);
-    fprintf(style->out, "  %-14s%-*s%5s%9s%11s%8s%8s", "kernel", class_columns, " class", "size", "a", "b", "+-", "parts");
+    fprintf(style->out, "  %-14s%-*s%5s%9s%11s%8s%8s", "kernel", class_columns, " class", "size", "a", "b", "+-",
+            "parts");
     dim_line(style, "  state");
     for (size_t i = 0; i < view->model_count; i++) {
         const struct dv_view_model *model = &view->models[i];

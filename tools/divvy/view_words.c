@@ -6,8 +6,8 @@
 void dv_ink(const struct dv_style *style, enum dv_ink ink)
 {
     static const char *const codes[] = {
-        [DV_PLAIN] = "0",   [DV_BOLD] = "1",    [DV_DIM] = "2",      [DV_RED] = "31",  [DV_GREEN] = "32",
-        [DV_YELLOW] = "33", [DV_BLUE] = "34",   [DV_MAGENTA] = "35", [DV_CYAN] = "36",
+        [DV_PLAIN] = "0",   [DV_BOLD] = "1",  [DV_DIM] = "2",      [DV_RED] = "31",  [DV_GREEN] = "32",
+        [DV_YELLOW] = "33", [DV_BLUE] = "34", [DV_MAGENTA] = "35", [DV_CYAN] = "36",
     };
     if (style->color)
         fprintf(style->out, "\033[%sm", codes[ink]);

@@ -29,8 +29,13 @@ static const divvy_device_facts the_facts[FAKE_DEVICES] = {
     {.name = "fake staged", .device_class = "fake staged", .staged = true, .depth = 2, .granule = 1},
     {.name = "fake single", .device_class = "fake single", .staged = true, .depth = 1, .granule = 64},
     {.name = "fake direct", .device_class = "fake direct", .depth = 1, .granule = 1},
-    {.name = "fake small", .device_class = "fake small", .staged = true, .depth = 2, .granule = 1,
-     .memory_bytes = 1 << 20, .max_slice_bytes = 1 << 16},
+    {.name = "fake small",
+     .device_class = "fake small",
+     .staged = true,
+     .depth = 2,
+     .granule = 1,
+     .memory_bytes = 1 << 20,
+     .max_slice_bytes = 1 << 16},
 };
 
 static divvy_status probe(const divvy_host *host)
@@ -72,7 +77,8 @@ static bool is_due(atomic_int *order)
     return false;
 }
 
-static divvy_status open(const divvy_host *host, const divvy_device_facts *facts, void **out_device, divvy_rates *out_rates)
+static divvy_status open(const divvy_host *host, const divvy_device_facts *facts, void **out_device,
+                         divvy_rates *out_rates)
 {
     struct fake_order *order = &fake_orders[facts->handle];
     pass(atomic_load(&order->open_slow_ns));
@@ -86,8 +92,8 @@ static divvy_status open(const divvy_host *host, const divvy_device_facts *facts
     device->staged = facts->staged;
     atomic_fetch_add(&order->opened, 1);
     *out_device = device;
-    *out_rates = (divvy_rates){.latency_ns = 1000, .upload_bytes_per_s = 10000000000u,
-                               .download_bytes_per_s = 10000000000u};
+    *out_rates =
+        (divvy_rates){.latency_ns = 1000, .upload_bytes_per_s = 10000000000u, .download_bytes_per_s = 10000000000u};
     return DIVVY_OK;
 }
 

@@ -8,10 +8,10 @@
 
 /* The devices, always these: */
 enum {
-    FAKE_STAGED,  /* works on copies, two partitions at once */
-    FAKE_SINGLE,  /* works on copies, one partition at once, in multiples of 64 indices */
-    FAKE_DIRECT,  /* works in the caller's arrays */
-    FAKE_SMALL,   /* works on copies, no slice larger than 64 KiB */
+    FAKE_STAGED, /* works on copies, two partitions at once */
+    FAKE_SINGLE, /* works on copies, one partition at once, in multiples of 64 indices */
+    FAKE_DIRECT, /* works in the caller's arrays */
+    FAKE_SMALL,  /* works on copies, no slice larger than 64 KiB */
     FAKE_DEVICES,
 };
 
