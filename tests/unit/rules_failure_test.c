@@ -88,7 +88,8 @@ static void check_middle(unsigned device, const char *schedule, const char *faul
                            : strcmp(fault, "finish") == 0 ? &order->fail_finish
                                                           : &order->late;
     listen();
-    divvy *dv = OPEN(.backend = "cpu,fake", .devices = devices, .schedule = schedule, .profile = profile_path, .log = "warn");
+    divvy *dv =
+        OPEN(.backend = "cpu,fake", .devices = devices, .schedule = schedule, .profile = profile_path, .log = "warn");
     const bool unready = fault_of == &order->fail_open || fault_of == &order->fail_load;
     for (int k = 0; k < 2 && !unready; k++) // measured, so that it is late after a second
         STATUS(DIVVY_OK, run_mark(dv, (divvy_call_options){.devices = devices + strlen("cpu,")}));
