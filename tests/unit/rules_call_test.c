@@ -32,7 +32,7 @@ static void check_blend(divvy *dv, size_t count, divvy_call_options with)
     int table[ENTRIES] = {1, -2, 3, -4, 5};
     int *source = malloc(count * WIDTH * sizeof *source), *blended = malloc(count * WIDTH * sizeof *blended);
     for (size_t k = 0; k < count * WIDTH; k++)
-        source[k] = (int)(k * 2654435761u >> 8);
+        source[k] = (int)((k * 2654435761u >> 8) % 2000) - 1000;
     STATUS(DIVVY_OK, divvy_run(dv, blend, count, .width = WIDTH, .entries = ENTRIES, .source = source, .table = table,
                                .blended = blended, .with = with));
     size_t wrong = 0;
