@@ -114,6 +114,13 @@ static void build_and_run(const char *cc, const char *options, const char *c_fla
              0);
 }
 
+/* clang's sanitizers come in a package of their own, which need not be there. */
+static int can_sanitize(const char *cc)
+{
+    write_file("nothing.c", "int main(void) { return 0; }\n");
+    return shell("%s -fsanitize=address nothing.c -o nothing", cc) == 0;
+}
+
 #if defined(__x86_64__)
 #define FORMS "forms 3 first x86-64 "
 #else
@@ -131,8 +138,10 @@ static void check_good(const char *cc)
     CHECK_HAS(output, "two.o:");
     CHECK_HAS(output, "sub/factor.h");
     CHECK_HAS(output, "divvy/descriptor.h");
-    build_and_run(cc, "--cflags \"-g -O1 '-fsanitize=address' -march=native -flto\"", "-fsanitize=address");
-    CHECK_HAS(output, "values 0 6 9 flags 0 ");
+    if (can_sanitize(cc)) {
+        build_and_run(cc, "--cflags \"-g -O1 '-fsanitize=address' -march=native -flto\"", "-fsanitize=address");
+        CHECK_HAS(output, "values 0 6 9 flags 0 ");
+    }
 
     check_nothing_left();
 
