@@ -17,11 +17,15 @@ struct divvy {
     unsigned generation;  /* of forks, when it was opened */
     divvy_status failure; /* why it could not be opened */
     char *failure_text;
+    divvy *next_left; /* of those that were left behind */
 };
 
 /* The default context, and the process it belongs to. */
 static pthread_mutex_t default_mutex = PTHREAD_MUTEX_INITIALIZER;
 static divvy *default_context;
+
+/* Contexts that a worker which hangs still uses: never freed, but known. Under the same mutex. */
+static divvy *left_behind;
 
 /* What divvy_open sets where there is no memory for a context. */
 static divvy no_memory = {.failure = DIVVY_NO_MEMORY};
@@ -92,8 +96,15 @@ static void close_context(divvy *dv)
     if (opened_here && dv->failure == DIVVY_OK)
         whole = dv_crew_close(&dv->crew);
     free(dv->failure_text);
-    if (whole)
+    dv->failure_text = NULL;
+    if (whole) {
         free(dv);
+        return;
+    }
+    pthread_mutex_lock(&default_mutex);
+    dv->next_left = left_behind;
+    left_behind = dv;
+    pthread_mutex_unlock(&default_mutex);
 }
 
 static divvy *take_default(void)

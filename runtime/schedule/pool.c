@@ -16,6 +16,9 @@
 struct dv_pool dv_pool;
 static pthread_once_t made = PTHREAD_ONCE_INIT;
 
+/* Workers that did not come back, and all they hold: still known, though nobody will ever ask. Under the door. */
+static struct dv_driver *left_behind;
+
 /* Crews come and go one at a time, so that one that enters never finds a pool half closed. */
 static pthread_mutex_t door = PTHREAD_MUTEX_INITIALIZER;
 
@@ -359,6 +362,8 @@ static bool dismiss(struct dv_driver *driver, uint64_t until)
         pthread_join(driver->thread, NULL);
     } else {
         pthread_detach(driver->thread);
+        driver->next_left = left_behind;
+        left_behind = driver;
         if (!atomic_load(&driver->unit->building))
             dv_log(DIVVY_LOG_WARN, "pool", "%s hangs: its worker is left behind", driver->unit->id);
     }

@@ -22,7 +22,8 @@ struct dv_driver {
     struct dv_unit *unit;
     unsigned users; /* crews */
     pthread_t thread;
-    bool ended; /* under the mutex */
+    bool ended;                  /* under the mutex */
+    struct dv_driver *next_left; /* of those that were left behind */
 };
 
 struct dv_pool {
