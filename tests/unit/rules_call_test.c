@@ -290,6 +290,32 @@ static void check_devices(void)
     divvy_close(dv);
 }
 
+/* A backend that nobody named comes when the work lasts, in the middle of a job, and not where a filter leaves it out. */
+static void check_latecomers(void)
+{
+    enum { COUNT = 200000 };
+    fake_behave();
+    divvy *dv = OPEN(.backend = "cpu,fake");
+    long total, least, most;
+    for (int k = 0; k < 100 && fake_at(FAKE_STAGED)->items == 0; k++) {
+        bool filtered = k % 2;
+        uint64_t before = fake_at(FAKE_STAGED)->items;
+        memset(hits, 0, COUNT * sizeof *hits);
+        STATUS(DIVVY_OK, divvy_run(dv, mark, COUNT, .turns = 2000, .hits = hits, .total = &total, .least = &least,
+                                   .most = &most, .with = {.devices = filtered ? "cpu" : NULL}));
+        size_t wrong = 0;
+        for (size_t i = 0; i < COUNT; i++)
+            wrong += hits[i] != 1;
+        CHECK_EQ(wrong, 0);
+        CHECK_EQ(total, (long)COUNT * (COUNT - 1) / 2);
+        check_shares(dv, COUNT);
+        if (filtered)
+            CHECK_EQ(fake_at(FAKE_STAGED)->items, before);
+    }
+    CHECK(fake_at(FAKE_STAGED)->items > 0);
+    divvy_close(dv);
+}
+
 /* Kernels are ready on every device afterwards; what builds nowhere is told. */
 static void check_prepare(void)
 {
@@ -343,6 +369,7 @@ int main(void)
 
     check_everywhere();
     check_devices();
+    check_latecomers();
     check_prepare();
     free(hits);
     return check_summary();
