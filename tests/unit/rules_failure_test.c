@@ -198,16 +198,16 @@ static void check_abandoned(void)
     fake_behave();
     divvy *dv = OPEN(.backend = "cpu,fake", .devices = "cpu,fake:0", .schedule = "dynamic");
     STATUS(DIVVY_OK, divvy_prepare(dv, mark));
-    fake_at(FAKE_STAGED)->slow_ns = 400000000;
+    fake_at(FAKE_STAGED)->slow_ns = 800000000;
     for (int k = 0; k < 2; k++) {
         int started = fake_at(FAKE_STAGED)->started;
         uint64_t begin = wall_ns();
         STATUS(DIVVY_TIMED_OUT, run_mark(dv, (divvy_call_options){.timeout_ns = 50000000, .devices = "fake:0"}));
-        CHECK(wall_ns() - begin < 250000000);
+        CHECK(wall_ns() - begin < 600000000);
         CHECK(fake_at(FAKE_STAGED)->started > started);
         memset(hits, 0x5a, sizeof hits);
         total = 4711;
-        sleep_ms(k ? 0 : 1000); // the device ends, or not, before the next job
+        sleep_ms(k ? 0 : 1800); // the device ends, or not, before the next job
         size_t wrong = 0;
         for (int i = 0; i < COUNT; i++)
             wrong += hits[i] != 0x5a5a5a5a;
@@ -233,16 +233,16 @@ static void check_abandoned(void)
 static void check_slow_build(void)
 {
     fake_behave();
-    fake_at(FAKE_STAGED)->open_slow_ns = 300000000;
+    fake_at(FAKE_STAGED)->open_slow_ns = 800000000;
     divvy *dv = OPEN(.backend = "cpu,fake", .devices = "cpu,fake:0", .schedule = "dynamic");
     uint64_t begin = wall_ns();
     while (wall_ns() - begin < 100000000) {
         STATUS(DIVVY_OK, run_mark(dv, (divvy_call_options){0}));
         CHECK(is_right());
     }
-    CHECK(wall_ns() - begin < 300000000);
+    CHECK(wall_ns() - begin < 700000000);
     STATUS(DIVVY_OK, divvy_prepare(dv, mark));
-    CHECK(wall_ns() - begin > 550000000);
+    CHECK(wall_ns() - begin > 1550000000);
     divvy_close(dv);
     // Closing waits for no build.
     fake_behave();
@@ -318,6 +318,10 @@ static void check_hanging(void)
 int main(void)
 {
     limit_time(280);
+    if (getenv("RULES_HANG")) { // alone, since it takes as long as closing is patient
+        check_hanging();
+        return check_summary();
+    }
     static const char *const schedules[] = {"guarded", "static", "dynamic", "guided"};
     static const char *const faults[] = {"open", "load", "start", "finish", "late"};
     for (size_t s = 0; s < sizeof schedules / sizeof *schedules; s++) {
@@ -333,7 +337,5 @@ int main(void)
     check_abandoned();
     check_slow_build();
     check_failing_late();
-    if (getenv("RULES_HANG"))
-        check_hanging();
     return check_summary();
 }
