@@ -187,7 +187,7 @@ divvy_future *divvy_submit_kernel(divvy *dv, const divvy_kernel *kernel, size_t 
                                   size_t args_size)
 {
     char before[DV_ERROR_BYTES]; /* what is wrong is told by waiting: this call does not fail */
-    strcpy(before, dv_error_text());
+    memcpy(before, dv_error_text(), strlen(dv_error_text()) + 1);
     dv = default_or(dv);
     divvy_status status = check_usable(dv);
     if (status != DIVVY_OK) {

@@ -271,6 +271,8 @@ static divvy_timing timing_of(const struct dv_cl_device *device, const struct dv
 divvy_outcome dv_cl_finish(struct dv_cl_device *device, divvy_partition *partition, uint64_t deadline_ns)
 {
     struct dv_cl_slot *slot = partition->slot;
+    if (!slot)
+        return DIVVY_FAILED; /* it was not started */
     if (!wait_for_all(device, slot, deadline_ns)) {
         device->hung = true;
         (void)device->host->fail(device->host, DIVVY_DEVICE_LOST, "running %s on \"%s\": not over at the deadline",

@@ -91,7 +91,7 @@ static int show(const char *path, const struct dv_view_choice *choice, bool json
     return status;
 }
 
-int divvy_view(int count, char **values)
+int divvy_view(int argc, char **argv)
 {
     enum { HELP = 256, JOB, ALL, JSON, WIDTH, NO_COLOR };
     static const struct option options[] = {
@@ -116,7 +116,7 @@ int divvy_view(int count, char **values)
 
     optind = 0;
     opterr = 0;
-    for (int option; (option = getopt_long(count, values, ":h", options, NULL)) != -1;) {
+    for (int option; (option = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
         switch (option) {
         case 'h':
         case HELP:
@@ -141,13 +141,13 @@ int divvy_view(int count, char **values)
             style.color = false;
             break;
         case ':':
-            return wrong_usage("a value is missing after ", values[optind - 1]);
+            return wrong_usage("a value is missing after ", argv[optind - 1]);
         default:
-            return wrong_usage("there is no option ", values[optind - 1]);
+            return wrong_usage("there is no option ", argv[optind - 1]);
         }
     }
-    if (count - optind != 1)
-        return wrong_usage(count == optind ? "a file is needed" : "one file is enough: ",
-                           count == optind ? "" : values[optind + 1]);
-    return show(values[optind], &choice, json, &style);
+    if (argc - optind != 1)
+        return wrong_usage(argc == optind ? "a file is needed" : "one file is enough: ",
+                           argc == optind ? "" : argv[optind + 1]);
+    return show(argv[optind], &choice, json, &style);
 }

@@ -204,10 +204,11 @@ static bool read_jobs(struct dv_view *view, const cJSON *profile)
 
 /* ---- Kernels: the jobs in all ---- */
 
+/* A kernel without a name comes first. */
 static int by_name(const void *left, const void *right)
 {
-    const struct dv_view_kernel *a = left, *b = right;
-    return strcmp(a->name, b->name);
+    const char *a = ((const struct dv_view_kernel *)left)->name, *b = ((const struct dv_view_kernel *)right)->name;
+    return strcmp(a ? a : "", b ? b : "");
 }
 
 static void add_to_kernel(struct dv_view_kernel *kernel, const struct dv_view_kernel *more)
@@ -228,7 +229,7 @@ static struct dv_view_kernel kernel_of_job(const struct dv_view_job *job)
     return (struct dv_view_kernel){
         .name = job->kernel,
         .jobs = 1,
-        .failed = strcmp(job->status, "OK") != 0,
+        .failed = !job->status || strcmp(job->status, "OK") != 0,
         .items = job->count,
         .time_ns = job->time_ns,
         .min_ns = job->time_ns,
