@@ -140,7 +140,8 @@ typedef struct divvy_kernel divvy_kernel;
 /* Hands the job over and returns at once, with a future for its end. Submitting never fails: what is
  * wrong is told by divvy_wait, which must be called exactly once for each future. The arguments are
  * copied, the arrays borrowed until divvy_wait returns. Any thread may submit, also a kernel: what a
- * kernel submits must not overlap an array that the job it belongs to writes (INVALID).
+ * kernel submits must not overlap an array that the job it belongs to writes (INVALID); nor may two kernels wait
+ * for jobs that must wait for each other's (INVALID for the later one).
  *
  * Two jobs in flight, of any contexts, that touch the same memory, one of them writing, run in the
  * order of their submission. */
@@ -251,7 +252,7 @@ typedef struct divvy_report {
     const divvy_share *shares; /* one for each device that took part or could have */
 } divvy_report;
 
-/* The job of `dv` that this thread last waited for; NULL if there is none. Belongs to the library and is
+/* The job that this thread last waited for, if it was one of `dv`; else NULL. Belongs to the library and is
  * valid until this thread waits again or the context closes. */
 DIVVY_API const divvy_report *divvy_last(divvy *dv);
 
