@@ -313,12 +313,12 @@ static void put_models(const struct dv_view *view, const struct dv_style *style)
 
     if (view->model_count == 0)
         return;
-    heading(style, "Models: time of n items = a + n b");
+    heading(style, "Models: time of n items = a + n b; from `least` items on a is under 5 %");
     if (class_columns < 12)
         class_columns = 12;
     dv_ink(style, DV_DIM);
     fprintf(style->out, "  %-14s%-*s%5s%9s%11s%8s%8s", "kernel", class_columns, " class", "size", "a", "b", "+-",
-            "parts");
+            "least");
     dim_line(style, "  state");
     for (size_t i = 0; i < view->model_count; i++) {
         const struct dv_view_model *model = &view->models[i];
