@@ -24,6 +24,10 @@ void dv_job_record(struct dv_job *job, struct dv_job_record *out_record, struct 
         .error = job->error ? job->error : "",
         .uses = uses,
     };
+    /* A device that fails now is left out of this job too, though it is over. */
+    bool shared = job->crew && job->member_count > job->crew->core_count;
+    if (shared)
+        pthread_mutex_lock(&job->mutex);
     for (unsigned m = 0; m < job->member_count; m++) {
         struct dv_member *member = &job->members[m];
         const struct dv_pace *pace = &plan->paces[m];
@@ -54,6 +58,8 @@ void dv_job_record(struct dv_job *job, struct dv_job_record *out_record, struct 
         out_record->split_ns += atomic_load_explicit(&member->split_ns, memory_order_relaxed);
         out_record->combine_ns += atomic_load_explicit(&member->combine_ns, memory_order_relaxed);
     }
+    if (shared)
+        pthread_mutex_unlock(&job->mutex);
 }
 
 /* The partitions of every member, in the order of their start; malloc'ed. */
