@@ -25,7 +25,7 @@ void dv_job_record(struct dv_job *job, struct dv_job_record *out_record, struct 
         .uses = uses,
     };
     /* A device that fails now is left out of this job too, though it is over. */
-    bool shared = job->crew && job->member_count > job->crew->core_count;
+    bool shared = job->member_count > job->crew->core_count;
     if (shared)
         pthread_mutex_lock(&job->mutex);
     for (unsigned m = 0; m < job->member_count; m++) {
