@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "base/thread.h"
 #include "machine/fit.h"
 #include "machine/host.h"
 
@@ -12,7 +13,6 @@
 #include <limits.h>
 #include <link.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -478,22 +478,11 @@ static void *probe_here(void *argument)
     return NULL;
 }
 
-/* Drivers' threads inherit the mask of the thread that starts them, so none may get the program's signals. */
-static int start_without_signals(pthread_t *thread, struct probing *probing)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(thread, NULL, probe_here, probing);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error;
-}
-
 static void run_probe(struct probing *probing)
 {
     pthread_t thread;
     const uint64_t start = dv_now_ns();
-    int error = start_without_signals(&thread, probing);
+    int error = dv_thread_start(&thread, probe_here, probing);
     if (error) {
         probing->status = DIVVY_LIMIT;
         if (asprintf(&probing->error, "no thread could be started to probe: %s", strerror(error)) < 0)

@@ -3,11 +3,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "base/thread.h"
 #include "schedule/worker.h"
 
 #include <errno.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -146,13 +146,6 @@ static struct dv_job *pick_needed(struct dv_job *needy, int core, struct dv_memb
 
 /* ---- Workers ---- */
 
-static void block_signals(void)
-{
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, NULL);
-}
-
 /* Until the bell was rung since `seen`: spin for a while, then sleep. */
 static void idle(struct dv_bell *bell, unsigned seen)
 {
@@ -176,7 +169,6 @@ static void idle(struct dv_bell *bell, unsigned seen)
 static void *seat_main(void *argument)
 {
     int core = (int)(intptr_t)argument;
-    block_signals();
     for (;;) {
         unsigned seen = dv_bell_epoch(&dv_pool.work);
         if (atomic_load_explicit(&dv_pool.closing, memory_order_acquire))
@@ -201,7 +193,6 @@ static void *seat_main(void *argument)
 static void *driver_main(void *argument)
 {
     struct dv_driver *driver = argument;
-    block_signals();
     for (;;) {
         unsigned seen = dv_bell_epoch(&dv_pool.work);
         if (atomic_load_explicit(&dv_pool.closing, memory_order_acquire))
@@ -253,7 +244,7 @@ static divvy_status start_thread(pthread_t *thread, void *(*main)(void *argument
         return dv_fail(DIVVY_NO_MEMORY, "no memory for a worker");
     *birth = (struct birth){.main = main, .argument = argument, .core_count = core_count, .nice = nice};
     memcpy(birth->cores, cores, core_count * sizeof *cores);
-    int error = pthread_create(thread, NULL, be_born, birth);
+    int error = dv_thread_start(thread, be_born, birth);
     if (error) {
         free(birth);
         return dv_fail(DIVVY_LIMIT, "a worker could not be started: %s", strerror(error));
