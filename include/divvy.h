@@ -81,8 +81,9 @@ DIVVY_API const char *divvy_error(void);
  * opened on first use as the environment says and closed by divvy_close(NULL) or at exit. */
 typedef struct divvy divvy;
 
-/* How a context is opened. A field left zero means "as the environment says"; the variable beside
- * each field tells the values it takes. Strings are copied. */
+/* How a context is opened. A field left zero means "as the environment says", an empty string "by
+ * default", -1 "none" (of threads: all); the variable beside each field tells the values it takes.
+ * Strings are copied. */
 typedef struct divvy_options {
     const char *backend;     /* DIVVY_BACKEND: "cpu,opencl" or "^opencl" */
     const char *devices;     /* DIVVY_DEVICES: "cpu:0-3,opencl:0,opencl:name~Radeon,opencl:0/2" */
@@ -109,9 +110,9 @@ typedef struct divvy_options {
 DIVVY_API divvy_status divvy_open_sized(divvy **out_dv, const divvy_options *options, size_t options_size);
 
 /* Waits for the jobs in flight, writes the profile, lets the devices go. For a device that hangs it
- * waits a stated time, then leaves it behind with one warning. NULL closes the default context if
- * there is one. Futures of the context must not be waited for afterwards. Not from a callback or a
- * kernel. */
+ * waits a stated time (15 s), then leaves it behind with one warning; for one that opens or builds it
+ * does not wait. NULL closes the default context if there is one. Futures of the context must not be
+ * waited for afterwards. Not from a callback or a kernel. */
 DIVVY_API void divvy_close(divvy *dv);
 
 /* ---- Running a kernel ------------------------------------------------------------------------ */
@@ -191,7 +192,7 @@ DIVVY_API void divvy_fail(divvy_status status, const char *text);
 
 /* ---- Options of one call --------------------------------------------------------------------- */
 
-/* The last member, `with`, of every kernel's arguments. Zero means "as opened". */
+/* The last member, `with`, of every kernel's arguments. Zero means "as opened", -1 "none". */
 typedef struct divvy_call_options {
     const char *name;       /* of the job, in the profile; the kernel's name if NULL; copied */
     size_t partition;       /* fixed partition size, in indices */

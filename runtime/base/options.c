@@ -40,6 +40,7 @@ static bool parse_threads(const struct row *row, const char *text, void *out);
 static bool parse_name(const struct row *row, const char *text, void *out);
 static bool parse_choice(const struct row *row, const char *text, void *out);
 static bool parse_size(const struct row *row, const char *text, void *out);
+static bool parse_jobs(const struct row *row, const char *text, void *out);
 static bool parse_profile(const struct row *row, const char *text, void *out);
 
 static const char *const schedules[] = {"guarded", "static", "dynamic", "guided", NULL};
@@ -71,8 +72,9 @@ static const struct row rows[] = {
      FROM(SIZE, partition), NULL},
     {"DIVVY_PROFILE", "none", "a path for the profile; %p is the process, %t the time, %% a percent sign", "",
      parse_profile, INTO(profile), FROM(TEXT, profile), NULL},
-    {"DIVVY_PROFILE_JOBS", "16", "how many first and last jobs of each kernel keep their partitions: 0 or more", "16",
-     parse_size, INTO(profile_jobs), FROM(INT, profile_jobs), NULL},
+    {"DIVVY_PROFILE_JOBS", "16",
+     "how many first and last jobs of each kernel keep their partitions: 0 or more; -1 is none", "16", parse_jobs,
+     INTO(profile_jobs), FROM(INT, profile_jobs), NULL},
     {"DIVVY_PROGRESS", "auto", "progress on stderr: auto (on a terminal only), on or off", "auto", parse_choice,
      INTO(progress), FROM(TEXT, progress), progress_choices},
     {"DIVVY_LOG", "warn", "what is told on stderr: error, warn, info or debug", "warn", parse_choice, INTO(log),
@@ -151,6 +153,12 @@ static bool parse_size(const struct row *row, const char *text, void *out)
         return false;
     *(size_t *)out = (size_t)size;
     return true;
+}
+
+/* -1 is none: a field of the options cannot say 0, which is "as the environment says". */
+static bool parse_jobs(const struct row *row, const char *text, void *out)
+{
+    return parse_size(row, strcmp(text, "-1") == 0 ? "0" : text, out);
 }
 
 static int find_choice(const char *const *choices, const char *text)

@@ -18,7 +18,7 @@ static void draw_line(void *progress_arg, size_t done, size_t count)
     struct dv_job *job = progress_arg;
     uint64_t now = dv_now_ns(), last = atomic_load(&last_line_ns);
     bool shown = last > job->submitted_ns;
-    if (now - job->submitted_ns < PATIENCE_NS && !shown)
+    if (count == 0 || (now - job->submitted_ns < PATIENCE_NS && !shown))
         return;
     if (done < count && now - last < STEP_NS)
         return;

@@ -151,7 +151,14 @@ static void test_environment(void)
     forget_environment();
     CHECK_EQ(dv_settings_read(&(divvy_options){.schedule = "nonsense"}, &settings), DIVVY_INVALID);
     CHECK_HAS(divvy_error(), "guarded, static, dynamic or guided");
-    CHECK_EQ(dv_settings_read(&(divvy_options){.profile_jobs = -1}, &settings), DIVVY_INVALID);
+    CHECK_EQ(dv_settings_read(&(divvy_options){.profile_jobs = -2}, &settings), DIVVY_INVALID);
+
+    /* -1 is none, whatever the variable says. */
+    setenv("DIVVY_PROFILE_JOBS", "5", 1);
+    CHECK_EQ(dv_settings_read(&(divvy_options){.profile_jobs = -1}, &settings), DIVVY_OK);
+    CHECK_EQ(settings.profile_jobs, 0);
+    dv_settings_free(&settings);
+    forget_environment();
 }
 
 static void test_values(void)
@@ -201,7 +208,7 @@ static void test_values(void)
         {"DIVVY_PARTITION", "18446744073709551616", "size"},
         {"DIVVY_PROFILE", "a%", "%p"},
         {"DIVVY_PROFILE", "a%d", "%p"},
-        {"DIVVY_PROFILE_JOBS", "-1", "0 or more"},
+        {"DIVVY_PROFILE_JOBS", "-2", "0 or more"},
         {"DIVVY_PROGRESS", "yes", "auto"},
         {"DIVVY_LOG", "warning", "error, warn, info or debug"},
         {"DIVVY_LOG", "2", "debug"},

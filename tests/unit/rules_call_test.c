@@ -99,8 +99,8 @@ static void check_everywhere(void)
             check_mark(dv, 0, (divvy_call_options){.schedule = schedules[s]});
             check_mark(dv, PRIME, (divvy_call_options){.schedule = schedules[s], .partition = 7});
             check_mark(dv, PRIME, (divvy_call_options){.schedule = schedules[s], .first_partition = 1000});
-            check_mark(dv, PRIME, (divvy_call_options){.schedule = schedules[s], .partition = SIZE_MAX});
-            check_mark(dv, PRIME, (divvy_call_options){.schedule = schedules[s], .first_partition = SIZE_MAX});
+            check_mark(dv, PRIME, (divvy_call_options){.schedule = schedules[s], .partition = SIZE_MAX - 1});
+            check_mark(dv, PRIME, (divvy_call_options){.schedule = schedules[s], .first_partition = SIZE_MAX - 1});
             check_shares(dv, PRIME);
         }
         divvy_close(dv);
@@ -124,7 +124,7 @@ static void check_sizes(divvy *dv)
 {
     ulong total;
     // A fixed size holds for all partitions but the last. (A fold runs in blocks of 16384 indices.)
-    static const size_t sizes[][2] = {{10, 40}, {7, 40}, {40, 40}, {39, 40}, {100, 40}, {SIZE_MAX, 40}, {1, 3}, {1, 1}};
+    static const size_t sizes[][2] = {{10, 40}, {7, 40}, {40, 40}, {39, 40}, {100, 40}, {SIZE_MAX - 1, 40}, {1, 3}, {1, 1}};
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
         size_t size = sizes[k][0], count = sizes[k][1], whole = 0, cut = 0;
         atomic_store(&seen_count, 0);
