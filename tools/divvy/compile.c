@@ -502,10 +502,13 @@ static void add_flags(struct compilation *c, struct words *command, const struct
     add(command, "-ffp-contract=fast");
     if (level->march)
         add(command, text(c, "-march=%s", level->march));
-    if (strcmp(level->name, "x86_64_v4") == 0)
+    bool widest = strcmp(level->name, "x86_64_v4") == 0;
+    if (widest)
         add(command, "-mprefer-vector-width=512");
     if (!c->clang) /* gcc jams loops over lanes into one that keeps the lanes in memory */
         add(command, "-fno-loop-unroll-and-jam");
+    if (!c->clang && widest && c->fast_math) /* its estimate of a root has more operations than the root takes time */
+        add(command, "-mrecip=!vec-sqrt");
     if (c->fast_math && c->clang && c->level_count > 1)
         add(command, "-fveclib=libmvec");
     add_preprocessor(c, command);
