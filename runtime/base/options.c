@@ -84,6 +84,7 @@ static const struct row rows[] = {
     {"DIVVY_CPU_LEVEL", "the best that the processor has",
      "instruction-set level of the cpu backend: x86-64, x86-64-v3, x86-64-v4, armv8", NULL, NULL, 0, FIELD_NONE, 0,
      NULL},
+    {"DIVVY_SIM", "none", "the scenario of the sim backend: a path", NULL, NULL, 0, FIELD_NONE, 0, NULL},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
@@ -403,7 +404,7 @@ void dv_settings_free(struct dv_settings *settings)
 const char *dv_backend_option(const char *backend, const char *name)
 {
     char variable[128];
-    int length = snprintf(variable, sizeof variable, "DIVVY_%s_%s", backend, name);
+    int length = snprintf(variable, sizeof variable, "DIVVY_%s%s%s", backend, *name ? "_" : "", name);
     if (length < 0 || (size_t)length >= sizeof variable)
         return NULL;
     for (char *at = variable; *at; at++)

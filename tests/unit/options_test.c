@@ -219,7 +219,7 @@ static void test_values(void)
     /* "help" prints the variable's row to stderr and is INVALID, for every variable that the library parses. */
     for (size_t i = 0; i < dv_variable_count(); i++) {
         const struct dv_variable variable = dv_variable_at(i);
-        if (strcmp(variable.name, "DIVVY_CPU_LEVEL") == 0)
+        if (strcmp(variable.name, "DIVVY_CPU_LEVEL") == 0 || strcmp(variable.name, "DIVVY_SIM") == 0)
             continue;
         struct dv_settings settings;
         capture();
@@ -289,7 +289,11 @@ static void test_unknown_names(void)
     dv_settings_free(&settings);
     CHECK_HAS(release(), "DIVVY_MY_OWN_KNOB");
 
-    /* A backend reads its own by name, in capitals. */
+    /* A backend reads its own by name, in capitals, and the one that is called as itself by no name. */
+    setenv("DIVVY_SIM", "a.json", 1);
+    CHECK_STR(dv_backend_option("sim", ""), "a.json");
+    unsetenv("DIVVY_SIM");
+    CHECK(dv_backend_option("sim", "") == NULL);
     CHECK_STR(dv_backend_option("opencl", "ANYTHING"), "1");
     CHECK_STR(dv_backend_option("my-own", "knob"), "1");
     CHECK(dv_backend_option("opencl", "NOTHING") == NULL);
