@@ -46,7 +46,7 @@ struct scenario_cost {
     double sigma, alpha;
     uint64_t seed;
     size_t part_count;
-    double *until; /* part_count + 1 sums of the parts before each, or NULL; not scaled */
+    double *until; /* part_count + 1 sums of the parts before each, not scaled; NULL for the other shapes */
 };
 
 /* A kernel, or all that no other entry names. */
@@ -75,7 +75,7 @@ struct scenario_fail {
 };
 
 struct scenario_device {
-    char name[SCENARIO_NAME_MAX + 1];         /* copies are told apart by a number */
+    char name[SCENARIO_NAME_MAX + 24];        /* copies are told apart by a number: "gpu 0" */
     char device_class[SCENARIO_NAME_MAX + 1]; /* of all copies; the name, if not given */
     enum scenario_type type;
 
@@ -93,7 +93,7 @@ struct scenario_device {
     } spikes;
     struct { /* from that moment on, it takes so many times as long; times 1: never */
         double from_ns, times;
-        bool since_open; /* else since the job began */
+        enum scenario_since { SCENARIO_SINCE_JOB, SCENARIO_SINCE_OPEN } since; /* the job began, it was opened */
     } slowdown;
 
     /* Before the first launch, and in the first launch of each kernel. */
