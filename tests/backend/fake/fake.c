@@ -50,6 +50,7 @@ static void pass(uint64_t ns)
 static divvy_status probe(const divvy_host *host)
 {
     const char *level;
+    atomic_fetch_add(&fake_orders[0].probed, 1);
     pass(atomic_load(&fake_orders[0].probe_slow_ns));
     divvy_status chosen = forms_begin(host, &level);
     if (chosen != DIVVY_OK)
