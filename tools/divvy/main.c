@@ -16,6 +16,7 @@ static const struct command commands[] = {
     {"info", "shows cores, devices, backends and variables", divvy_info},
     {"view", "shows the profile of a run", divvy_view},
     {"compile", "compiles a file of kernels into an object file", divvy_compile},
+    {"bench", "measures divvy on this machine beside its peers", divvy_bench},
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
