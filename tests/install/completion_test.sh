@@ -13,7 +13,7 @@ mkdir "$folder/kernels dir"
 cd "$folder" || exit 1
 touch run.json run.json.2 'my run.json' blur.cl blur.c notes.txt
 
-# offers "WORD..." TYPED...: after the words TYPED, of which the last is being completed, those are offered, in any order.
+# offers "WORD,..." TYPED...: where the last of the words TYPED is being completed, those are offered, in any order.
 offers() {
     local expected=$1 got
     shift
@@ -58,6 +58,10 @@ offers "" compile -I b
 offers "" compile --cflags ""
 offers "" view --width ""
 offers "" info ""
+
+# Rows of the benches.
+offers "$("$divvy" bench --list | awk '{ print $1 }' | paste -sd,)" bench --quick ""
+offers "" bench --rounds ""
 
 echo "$failures failed"
 [[ $failures -eq 0 ]]

@@ -17,18 +17,19 @@ same() {
 }
 
 # Everything that users need is there.
-for file in bin/divvy include/divvy.h include/divvy/{kernel,descriptor,backend}.h \
+for file in bin/divvy bin/divvy-bench include/divvy.h include/divvy/{kernel,descriptor,backend}.h \
     include/divvy/kernels/{saxpy.cl,histogram.h} "$libdir"/libdivvy.so "$libdir/libdivvy.so.$version" \
     "$libdir"/divvy/libdivvy_{cpu,serial}.so "$libdir"/libdivvy_kernels.a "$libdir"/pkgconfig/divvy{,-kernels}.pc \
-    "$libdir"/cmake/divvy/{divvyConfig,divvyConfigVersion,divvyTargets,DivvyKernels}.cmake share/divvy/profile.schema.json share/man/man1/divvy.1 share/bash-completion/completions/divvy \
-    share/doc/divvy/{README.md,LICENSE}; do
+    "$libdir"/cmake/divvy/{divvyConfig,divvyConfigVersion,divvyTargets,DivvyKernels}.cmake \
+    share/divvy/profile.schema.json share/man/man1/divvy.1 share/bash-completion/completions/divvy share/doc/divvy/{README.md,LICENSE}; do
     [ -f "$file" ] || complain "$file is missing"
 done
 
 # Nothing else is: no test, no tool of the developers.
 while read -r file; do
     case $file in
-    bin/divvy | bin/divvy_conformance | include/divvy.h | include/divvy/*.h | include/divvy/kernels/*.cl) ;;
+    bin/divvy | bin/divvy-bench | bin/divvy_conformance) ;;
+    include/divvy.h | include/divvy/*.h | include/divvy/kernels/*.cl) ;;
     "$libdir"/libdivvy.so* | "$libdir"/libdivvy_kernels.a) ;;
     "$libdir"/divvy/libdivvy_cpu.so | "$libdir"/divvy/libdivvy_opencl.so) ;;
     "$libdir"/divvy/libdivvy_serial.so | "$libdir"/divvy/libdivvy_sim.so) ;;

@@ -1,5 +1,6 @@
 #!/bin/sh
-# pkg_config_test.sh PREFIX LIBDIR MAKE PKG-CONFIG CC: builds outside/c with the installed divvy without CMake, and runs it.
+# pkg_config_test.sh PREFIX LIBDIR MAKE PKG-CONFIG CC: builds outside/c with the installed divvy and without CMake, and
+# runs it.
 set -eu
 prefix=$1 make=$3 pkg_config=$4 CC=$5
 export CC

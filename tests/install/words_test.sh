@@ -27,7 +27,8 @@ commands=$("$divvy" help | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p')
 for command in $commands; do
     told=$(part "$command")
     [ -n "$told" ] || complain "no section on divvy $command"
-    options=$("$divvy" help "$command" | sed -n 's/^  *\(-.*\)/\1/p' | sed 's/  .*//' | grep -oE -e '--?[A-Za-z][-a-z]*')
+    options=$("$divvy" help "$command" | sed -n 's/^  *\(-.*\)/\1/p' | sed 's/  .*//' |
+        grep -oE -e '--?[A-Za-z][-a-z]*')
     [ -n "$options" ] || complain "divvy help $command tells no option"
     for option in $options; do
         [ "$option" = --help ] || has "$told" "$option" || complain "the section on divvy $command lacks $option"
