@@ -107,9 +107,7 @@ void array_close(struct array *array)
 
 void array_allow(struct array *array, enum array_access access)
 {
-    int prot = access == ARRAY_OPEN       ? PROT_READ | PROT_WRITE
-               : access == ARRAY_READABLE ? PROT_READ
-                                          : PROT_NONE;
+    int prot = access == ARRAY_OPEN ? PROT_READ | PROT_WRITE : access == ARRAY_READABLE ? PROT_READ : PROT_NONE;
     if (!array->map || atomic_exchange(&array->prot, prot) == prot)
         return;
     mprotect(array->body, array->body_bytes, prot);

@@ -55,8 +55,8 @@ static bool try_past(struct opened *opened, struct trial *trial)
 {
     const divvy_device_facts *facts = opened->facts;
     unsigned started = 0, late = 0;
-    while (started < facts->depth && flight_start(&trial->flights[started], opened, &trial->actual[started],
-                                                  SUBJECT_SLOW, 0, COUNT, drive_job()))
+    while (started < facts->depth &&
+           flight_start(&trial->flights[started], opened, &trial->actual[started], SUBJECT_SLOW, 0, COUNT, drive_job()))
         started++;
     for (unsigned k = 0; k < started; k++) {
         divvy_outcome outcome = flight_finish(&trial->flights[k], 1, facts->staged);

@@ -62,8 +62,8 @@ static void try_pair(struct opened *opened, size_t count, uint64_t seed)
         setting_open(&pair->expected[k], &subjects[SUBJECT_SCALED], count, 0, count, seed + k);
         setting_compute(&pair->expected[k], 0, count);
     }
-    while (started < 2 && flight_start(&pair->flights[started], opened, &pair->actual[started], SUBJECT_SCALED, 0, count,
-                                       drive_job()))
+    while (started < 2 &&
+           flight_start(&pair->flights[started], opened, &pair->actual[started], SUBJECT_SCALED, 0, count, drive_job()))
         started++;
     if (started == 2)
         finish_pair(opened, pair, count * sizeof(float));
@@ -81,7 +81,8 @@ const char *check_flight(struct opened *opened)
         return "one partition at a time";
     size_t most = bench_most(opened->facts, &subjects[SUBJECT_SCALED]);
     for (int round = 0; round < 10; round++)
-        try_pair(opened, any_in(&seed, 50 < most ? 50 : most, round < 2 ? most : (most < 1000 ? most : 1000)), any(&seed));
+        try_pair(opened, any_in(&seed, 50 < most ? 50 : most, round < 2 ? most : (most < 1000 ? most : 1000)),
+                 any(&seed));
     return NULL;
 }
 

@@ -31,8 +31,8 @@ bool check_plugin(const char *path, const char *name)
     const struct {
         const char *name;
         bool there;
-    } functions[] = {{"probe", backend->probe},   {"open", backend->open},     {"close", backend->close},
-                     {"load", backend->load},     {"unload", backend->unload}, {"start", backend->start},
+    } functions[] = {{"probe", backend->probe},  {"open", backend->open},     {"close", backend->close},
+                     {"load", backend->load},    {"unload", backend->unload}, {"start", backend->start},
                      {"finish", backend->finish}};
     bool complete = true;
     for (unsigned k = 0; k < sizeof functions / sizeof *functions; k++)

@@ -15,7 +15,8 @@ static const struct {
 } groups[] = {
     {"open", "open and close, again and again, several at once, parts of a device", NULL, check_open},
     {"load", "build and unload, twice, and kernels that cannot be built", check_load, NULL},
-    {"sizes", "partitions of every kind of parameter, of 1 index, primes, around the granule, large", check_sizes, NULL},
+    {"sizes", "partitions of every kind of parameter, of 1 index, primes, around the granule, large", check_sizes,
+     NULL},
     {"offsets", "the same beyond 2^31 and 2^32", check_offsets, NULL},
     {"empty", "arrays of no length, one array as two arguments", check_empty, NULL},
     {"loops", "more than 65,536 turns of a loop in one index", check_loops, NULL},

@@ -262,8 +262,7 @@ static void hold_array(const struct setting *actual, const struct setting *expec
              actual->total);
         hold(inside || at == array->body_bytes, RULE_outside, "%s of %s on \"%s\": byte %td from the partition's %s",
              parameter->name, actual->kernel->name, device,
-             at < own ? (ptrdiff_t)(own - at) : (ptrdiff_t)(at - own - count * row_bytes),
-             at < own ? "begin" : "end");
+             at < own ? (ptrdiff_t)(own - at) : (ptrdiff_t)(at - own - count * row_bytes), at < own ? "begin" : "end");
     } else {
         hold(at == array->body_bytes, RULE_outside, "%s of %s on \"%s\", which is only read, was changed",
              parameter->name, actual->kernel->name, device);
@@ -278,8 +277,9 @@ void hold_results(struct setting *actual, struct setting *expected, size_t first
         if (actual->arrays[k].map)
             hold_array(actual, expected, k, first, count, device);
         if (divvy_kind_is_fold(parameter->kind))
-            hold(memcmp(a, b, sizeof *a) == 0, RULE_folds, "%s of %s over %zu indices on \"%s\" is %g (%lld), not %g (%lld)",
-                 parameter->name, actual->kernel->name, count, device, a->f, (long long)a->i, b->f, (long long)b->i);
+            hold(memcmp(a, b, sizeof *a) == 0, RULE_folds,
+                 "%s of %s over %zu indices on \"%s\" is %g (%lld), not %g (%lld)", parameter->name,
+                 actual->kernel->name, count, device, a->f, (long long)a->i, b->f, (long long)b->i);
     }
 }
 

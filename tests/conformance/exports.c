@@ -50,7 +50,8 @@ static bool is_granted(const char *name)
 static bool is_exported(const ElfW(Sym) * symbol)
 {
     unsigned binding = symbol->st_info >> 4, visibility = symbol->st_other & 3u;
-    return symbol->st_shndx != SHN_UNDEF && (binding == STB_GLOBAL || binding == STB_WEAK || binding == STB_GNU_UNIQUE) &&
+    return symbol->st_shndx != SHN_UNDEF &&
+           (binding == STB_GLOBAL || binding == STB_WEAK || binding == STB_GNU_UNIQUE) &&
            (visibility == STV_DEFAULT || visibility == STV_PROTECTED);
 }
 

@@ -189,12 +189,12 @@ divvy_partial host_identity(const divvy_parameter *parameter)
 void host_join(const divvy_parameter *parameter, divvy_partial *into, const divvy_partial *from)
 {
     switch (parameter->element) {
-#define JOIN(name, type, member, highest, lowest)                                                              \
-    case DIVVY_ELEMENT_##name:                                                                                 \
-        if (parameter->kind == DIVVY_KIND_sum)                                                                 \
-            into->member += from->member;                                                                      \
+#define JOIN(name, type, member, highest, lowest)                                                               \
+    case DIVVY_ELEMENT_##name:                                                                                  \
+        if (parameter->kind == DIVVY_KIND_sum)                                                                  \
+            into->member += from->member;                                                                       \
         else if (parameter->kind == DIVVY_KIND_min ? from->member < into->member : from->member > into->member) \
-            into->member = from->member;                                                                       \
+            into->member = from->member;                                                                        \
         break;
         ELEMENTS(JOIN)
 #undef JOIN

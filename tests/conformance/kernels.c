@@ -87,13 +87,14 @@ static void check_group(const struct kernels_wish *wish, unsigned g, const divvy
         .backend = backends,
         .devices = devices,
         .plugin_path = folder,
-        .schedule = !groups[g].together ? NULL : groups[g].cut == WHOLE ? "static" : "dynamic",
+        .schedule = !groups[g].together      ? NULL
+                    : groups[g].cut == WHOLE ? "static"
+                                             : "dynamic",
         .partition = groups[g].cut == CUT      ? 5
                      : groups[g].cut == RANDOM ? any_in(&seed, wish->quick ? 20 : 300, wish->quick ? 120 : 9000)
                                                : 0,
     };
-    struct session session = {
-        .device = device->id, .core = device->type == DIVVY_CORE, .together = groups[g].together};
+    struct session session = {.device = device->id, .core = device->type == DIVVY_CORE, .together = groups[g].together};
     const struct kernel_runner runner = {
         .run = run, .verdict = verdict, .with = &session, .most = most, .small = wish->quick};
     divvy_status status = divvy_open_sized(&session.dv, &options, sizeof options);

@@ -113,13 +113,17 @@ static bool read_number(const char *text, uint64_t *out)
 /* -1: go on; else the exit status. */
 static int read_wish(int argc, char **argv, struct wish *wish)
 {
-    static const struct option options[] = {
-        {"plugin-path", required_argument, NULL, 'p'}, {"only", required_argument, NULL, 'o'},
-        {"without", required_argument, NULL, 'w'},     {"quick", no_argument, NULL, 'q'},
-        {"seed", required_argument, NULL, 's'},        {"patience", required_argument, NULL, 't'},
-        {"json", no_argument, NULL, 'j'},              {"list", no_argument, NULL, 'l'},
-        {"verbose", no_argument, NULL, 'v'},           {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"plugin-path", required_argument, NULL, 'p'},
+                                            {"only", required_argument, NULL, 'o'},
+                                            {"without", required_argument, NULL, 'w'},
+                                            {"quick", no_argument, NULL, 'q'},
+                                            {"seed", required_argument, NULL, 's'},
+                                            {"patience", required_argument, NULL, 't'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"list", no_argument, NULL, 'l'},
+                                            {"verbose", no_argument, NULL, 'v'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     struct timespec now;
     uint64_t number;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -189,8 +193,9 @@ static bool find_in(struct wish *wish, const char *folders)
 {
     for (const char *at = folders; at && *at; at += *at == ':') {
         int length = (int)strcspn(at, ":");
-        if (length > 0 && snprintf(wish->path, sizeof wish->path, "%.*s/libdivvy_%s.so", length, at, wish->backend) <
-                              (int)sizeof wish->path &&
+        if (length > 0 &&
+            snprintf(wish->path, sizeof wish->path, "%.*s/libdivvy_%s.so", length, at, wish->backend) <
+                (int)sizeof wish->path &&
             is_file(wish->path))
             return true;
         at += length;
@@ -256,11 +261,8 @@ static void run_contract(const struct wish *wish)
 
 static void run_kernels(const struct wish *wish)
 {
-    kernels_check(&(struct kernels_wish){.path = wish->path,
-                                         .name = wish->name,
-                                         .filter = wish->device,
-                                         .quick = wish->quick,
-                                         .seed = wish->seed});
+    kernels_check(&(struct kernels_wish){
+        .path = wish->path, .name = wish->name, .filter = wish->device, .quick = wish->quick, .seed = wish->seed});
 }
 
 /* Waits for a part. One that says nothing for too long is ended. */

@@ -148,8 +148,11 @@ void group_end(const char *skipped)
     if (report->quiet)
         return;
     unsigned checks = atomic_load(&group->checks), failures = atomic_load(&group->failures);
-    printf("%-5s %-12s %-44.44s %8u checks %7.2f s", failures ? "FAIL" : skipped && !checks ? "skip" : "ok", group->name,
-           group->device, checks, (double)group->took_ns / 1e9);
+    printf("%-5s %-12s %-44.44s %8u checks %7.2f s",
+           failures             ? "FAIL"
+           : skipped && !checks ? "skip"
+                                : "ok",
+           group->name, group->device, checks, (double)group->took_ns / 1e9);
     if (failures)
         printf(", %u failed", failures);
     if (skipped)

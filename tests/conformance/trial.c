@@ -114,3 +114,8 @@ void trial_extent(struct trial *t, const divvy_kernel *kernel, size_t count, con
         }
     trial_told(t, false, "%s has no parameter %s", t->name, name);
 }
+
+double *trial_doubles(size_t count)
+{
+    return calloc(count + 1, sizeof(double));
+}
