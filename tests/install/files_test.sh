@@ -21,7 +21,8 @@ for file in bin/divvy bin/divvy-bench include/divvy.h include/divvy/{kernel,desc
     include/divvy/kernels/{saxpy.cl,histogram.h} "$libdir"/libdivvy.so "$libdir/libdivvy.so.$version" \
     "$libdir"/divvy/libdivvy_{cpu,serial}.so "$libdir"/libdivvy_kernels.a "$libdir"/pkgconfig/divvy{,-kernels}.pc \
     "$libdir"/cmake/divvy/{divvyConfig,divvyConfigVersion,divvyTargets,DivvyKernels}.cmake \
-    share/divvy/profile.schema.json share/man/man1/divvy.1 share/bash-completion/completions/divvy share/doc/divvy/{README.md,LICENSE}; do
+    share/divvy/{profile,scenario}.schema.json share/man/man1/divvy.1 share/bash-completion/completions/divvy \
+    share/doc/divvy/{README.md,LICENSE}; do
     [ -f "$file" ] || complain "$file is missing"
 done
 
@@ -34,7 +35,8 @@ while read -r file; do
     "$libdir"/divvy/libdivvy_cpu.so | "$libdir"/divvy/libdivvy_opencl.so) ;;
     "$libdir"/divvy/libdivvy_serial.so | "$libdir"/divvy/libdivvy_sim.so) ;;
     "$libdir"/cmake/divvy/*.cmake | "$libdir"/pkgconfig/divvy*.pc) ;;
-    share/divvy/*.schema.json | share/doc/divvy/* | share/man/man1/divvy* | share/bash-completion/completions/divvy) ;;
+    share/divvy/*.schema.json | share/divvy/scenarios/*.json) ;;
+    share/doc/divvy/* | share/man/man1/divvy* | share/bash-completion/completions/divvy) ;;
     *) complain "$file should not be installed" ;;
     esac
 done < <(find . ! -type d -printf '%P\n')
