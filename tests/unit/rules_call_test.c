@@ -153,6 +153,80 @@ static void check_first_size(divvy *dv)
     }
 }
 
+/* What is left out of a call is as opened, and what was left out there as the environment says; -1 is none. */
+static void check_none(void)
+{
+    enum { COUNT = 4000 };
+    static const struct {
+        size_t opened, called;
+        size_t partitions; /* 0: the schedule decides, and takes more than one */
+    } cases[] = {
+        {0, 0, COUNT / 40},    {0, 100, COUNT / 100},        {0, SIZE_MAX, 0},
+        {100, 0, COUNT / 100}, {100, 500, COUNT / 500},      {100, SIZE_MAX, 0},
+        {SIZE_MAX, 0, 0},      {SIZE_MAX, 100, COUNT / 100}, {SIZE_MAX, SIZE_MAX, 0},
+    };
+    ulong total;
+    setenv("DIVVY_PARTITION", "40", 1);
+    setenv("DIVVY_SCHEDULE", "static", 1);
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        divvy *dv = OPEN(.backend = "cpu", .devices = "cpu:0", .partition = cases[k].opened);
+        atomic_store(&seen_count, 0);
+        STATUS(DIVVY_OK, divvy_run(dv, note_sizes, COUNT, .total = &total, .with = {.partition = cases[k].called}));
+        if (!CHECK_EQ(seen_count, cases[k].partitions ? cases[k].partitions : 1))
+            fprintf(stderr, "  case %zu\n", k);
+        CHECK_STR(divvy_last(dv)->schedule, cases[k].partitions ? "dynamic" : "static");
+        divvy_close(dv);
+    }
+    unsetenv("DIVVY_PARTITION");
+    unsetenv("DIVVY_SCHEDULE");
+    // No time limit, and one that nobody will see the end of.
+    divvy *dv = OPEN(.backend = "cpu");
+    for (uint64_t late = 0; late < 3; late++)
+        check_mark(dv, PRIME, (divvy_call_options){.timeout_ns = UINT64_MAX - late * (UINT64_MAX / 8)});
+    check_mark(dv, PRIME, (divvy_call_options){.first_partition = SIZE_MAX});
+    divvy_close(dv);
+}
+
+/* ---- Programs built for an older or a newer library ---- */
+
+/* Options that end earlier are zero from there on; what a newer program has behind them is not looked at. */
+static void check_grown_structs(void)
+{
+    struct {
+        divvy_options known;
+        const char *unknown;
+    } options = {{.backend = "cpu", .threads = 1, .schedule = "nonsense"}, "later"};
+    divvy *dv;
+    STATUS(DIVVY_INVALID, divvy_open_sized(&dv, &options.known, sizeof options));
+    divvy_close(dv);
+    STATUS(DIVVY_OK, divvy_open_sized(&dv, &options.known, offsetof(divvy_options, schedule)));
+    CHECK_EQ(divvy_device_count(dv), 1);
+    options.known.schedule = "dynamic";
+
+    struct {
+        divvy_device known;
+        char unknown[16];
+    } device;
+    memset(&device, 0x5a, sizeof device);
+    STATUS(DIVVY_OK, divvy_device_at_sized(dv, 0, &device.known, offsetof(divvy_device, backend)));
+    CHECK_STR(device.known.id, "cpu:0");
+    CHECK_EQ(device.known.cores, 0x5a5a5a5a); // not written
+    STATUS(DIVVY_OK, divvy_device_at_sized(dv, 0, &device.known, sizeof device));
+    CHECK_EQ(device.known.cores, 1);
+    CHECK_EQ(device.unknown[0], 0x5a);
+
+    uint y[64];
+    struct toil_args args = {.turns = 1, .y = y, .with = {.name = "short", .schedule = "nonsense"}};
+    STATUS(DIVVY_INVALID, divvy_run_kernel(dv, &toil_kernel, 64, &args, sizeof args));
+    STATUS(DIVVY_OK, divvy_run_kernel(dv, &toil_kernel, 64, &args, offsetof(struct toil_args, with.schedule)));
+    CHECK_STR(divvy_last(dv)->name, "short");
+    STATUS(DIVVY_OK, divvy_run_kernel(dv, &toil_kernel, 64, &args, offsetof(struct toil_args, with)));
+    CHECK_STR(divvy_last(dv)->name, "toil");
+    divvy_close(dv);
+    STATUS(DIVVY_OK, divvy_open_sized(&dv, &options.known, sizeof options));
+    divvy_close(dv);
+}
+
 /* ---- Refusals ---- */
 
 static void check_refusals(divvy *dv)
@@ -166,6 +240,12 @@ static void check_refusals(divvy *dv)
                                     .with = {.schedule = "gaurded"}));
     CHECK_HAS(divvy_error(), "gaurded");
     CHECK_HAS(divvy_error(), "guarded");
+
+    // A forgotten value is zero: no turns at all.
+    uint unturned[8];
+    STATUS(DIVVY_OK, divvy_run(dv, toil, 8, .y = unturned));
+    for (uint i = 0; i < 8; i++)
+        CHECK_EQ(unturned[i], i);
 
     // A NULL array is refused by name, and so is the target of a fold.
     STATUS(DIVVY_INVALID, divvy_run(dv, mark, 64, .hits = NULL, .total = &total, .least = &least, .most = &most));
@@ -225,9 +305,19 @@ static void check_refusals(divvy *dv)
     STATUS(DIVVY_INVALID, divvy_wait(future));
     CHECK_HAS(divvy_error(), "NULL");
 
-    // The error stays until the next failure: success does not take it away.
+    // The error stays until the next failure: no call that succeeds takes it away, or puts another in its place.
     STATUS(DIVVY_OK, divvy_run_kernel(dv, &mark_kernel, 64, &fine, sizeof fine));
-    CHECK_HAS(divvy_error(), "NULL");
+    divvy_future *wrong = divvy_submit(dv, mark, 64, .hits = NULL);
+    divvy *beside;
+    divvy_device device;
+    STATUS(DIVVY_OK, divvy_open(&beside, &(divvy_options){.backend = "cpu", .threads = 1}));
+    STATUS(DIVVY_OK, divvy_prepare(beside, mark));
+    CHECK(divvy_device_count(beside) > 0);
+    STATUS(DIVVY_OK, divvy_device_at(beside, 0, &device));
+    CHECK(divvy_last(beside) == NULL);
+    divvy_close(beside);
+    CHECK_HAS(divvy_error(), "\"hits\" is NULL");
+    STATUS(DIVVY_INVALID, divvy_wait(wrong));
 
     // A job that was refused is a finished job too.
     STATUS(DIVVY_INVALID, divvy_run(dv, mark, 64, .hits = NULL));
@@ -372,6 +462,8 @@ int main(void)
     divvy_close(other);
     divvy_close(dv);
 
+    check_none();
+    check_grown_structs();
     check_everywhere();
     check_devices();
     check_latecomers();

@@ -229,6 +229,26 @@ static void check_abandoned(void)
     divvy_close(dv);
 }
 
+/* A partition is given up only once what it reads has been copied: the caller may change it as soon as waiting is over. */
+static void check_borrowed(void)
+{
+    fake_behave();
+    divvy *dv = OPEN(.backend = "cpu,fake", .devices = "cpu,fake:1");
+    STATUS(DIVVY_OK, divvy_prepare(dv, mark));
+    fake_at(FAKE_SINGLE)->copy_slow_ns = 250000000;
+    fake_at(FAKE_SINGLE)->slow_ns = 2000000000;
+    int copied = fake_at(FAKE_SINGLE)->copied;
+    divvy_call_options with = {.timeout_ns = 50000000, .devices = "fake:1", .partition = COUNT};
+    uint64_t begin = wall_ns();
+    STATUS(DIVVY_TIMED_OUT, run_mark(dv, with));
+    CHECK_EQ(fake_at(FAKE_SINGLE)->copied, copied + 1); // it was waited for
+    CHECK(wall_ns() - begin < 1800000000);              // and what came after was not
+    fake_behave();
+    STATUS(DIVVY_OK, run_mark(dv, (divvy_call_options){0}));
+    CHECK(is_right());
+    divvy_close(dv);
+}
+
 /* A job may end while a device still opens or builds; closing does not wait for a build. */
 static void check_slow_build(void)
 {
@@ -335,6 +355,7 @@ int main(void)
     check_nothing_left();
     check_spoilt();
     check_abandoned();
+    check_borrowed();
     check_slow_build();
     check_failing_late();
     return check_summary();
