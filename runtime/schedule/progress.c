@@ -1,10 +1,12 @@
 #include "schedule/progress.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "schedule/worker.h"
 
 #include <sched.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 /* The line begins to show when a job has lasted this long, and moves on this often. */
@@ -27,7 +29,10 @@ static void draw_line(void *progress_arg, size_t done, size_t count)
     char bar[31] = "..............................";
     for (int k = 0; k < (int)(part * 30); k++)
         bar[k] = '#';
-    fprintf(stderr, "\r%s [%s] %3.0f %%  %.0f s, %.0f s left %s", job->name, bar, part * 100, seconds,
+    char name[sizeof job->name];
+    memcpy(name, job->name, sizeof name);
+    dv_log_clean(name, "");
+    fprintf(stderr, "\r%s [%s] %3.0f %%  %.0f s, %.0f s left %s", name, bar, part * 100, seconds,
             part > 0 ? seconds * (1 - part) / part : 0, done == count ? "\n" : "");
 }
 
