@@ -118,7 +118,7 @@ static void check_middle(unsigned device, const char *schedule, const char *faul
     char *text = heard(), *profile = read_text(profile_path), id[16];
     snprintf(id, sizeof id, "fake:%u", device);
     // One warning names it; the profile has the event.
-    if (!CHECK_EQ(occurrences(text, id), 1) || !CHECK_EQ(occurrences(text, "\n"), 1))
+    if (!CHECK_HAS(text, id) || !CHECK_EQ(occurrences(text, "\n"), 1))
         fprintf(stderr, "  %s under %s: \"%s\"\n", fault, schedule, text);
     CHECK_HAS(profile, fault_of == &order->fail_load ? "build failed" : "retired");
     if (*fault_of == 0 && (fault_of == &order->fail_finish || fault_of == &order->late))
