@@ -30,7 +30,7 @@ fi
 if [ -f source/factor.h ]; then
     sed -i 's/3\.0f/4.0f/' source/factor.h
     cmake --build build >build.log 2>&1
-    if (cd build && ctest >ctest.log); then fail "a changed header did not reach the kernels"; fi
+    if (cd build && ctest >ctest.log 2>&1); then fail "a changed header did not reach the kernels"; fi
 fi
 
 # Kernels have what a debugger needs in a Debug build, and only there.
