@@ -195,7 +195,7 @@ static void *driver_main(void *argument)
     struct dv_driver *driver = argument;
     for (;;) {
         unsigned seen = dv_bell_epoch(&dv_pool.work);
-        if (atomic_load_explicit(&dv_pool.closing, memory_order_acquire))
+        if (atomic_load_explicit(&dv_pool.closing, memory_order_acquire) || atomic_load(&driver->left))
             break;
         struct dv_member *member;
         struct dv_job *job;
@@ -209,7 +209,10 @@ static void *driver_main(void *argument)
     }
     pthread_mutex_lock(&dv_pool.mutex);
     driver->ended = true;
+    bool left = atomic_load(&driver->left);
     pthread_mutex_unlock(&dv_pool.mutex);
+    if (left) /* its build or its hanging is over after all */
+        dv_unit_retire(driver->unit);
     dv_bell_ring(&dv_pool.over);
     return NULL;
 }
@@ -344,8 +347,9 @@ static bool dismiss(struct dv_driver *driver, uint64_t until)
         unsigned seen = dv_bell_epoch(&dv_pool.over);
         pthread_mutex_lock(&dv_pool.mutex);
         ended = driver->ended;
-        pthread_mutex_unlock(&dv_pool.mutex);
         waits = dv_now_ns() < until && !atomic_load(&driver->unit->building);
+        atomic_store(&driver->left, !ended && !waits);
+        pthread_mutex_unlock(&dv_pool.mutex);
         if (!ended && waits)
             dv_bell_sleep(&dv_pool.over, seen, until);
     }
