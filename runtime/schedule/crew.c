@@ -344,13 +344,15 @@ static divvy_status choose(struct dv_crew *crew)
     return DIVVY_OK;
 }
 
-/* Nothing is left: say what there is. */
+/* Nothing is left: say what there is, also where the filter had nobody look. */
 static divvy_status fail_empty(const struct dv_crew *crew)
 {
     char there[1024] = "";
     size_t used = 0;
     for (unsigned p = 0; p < crew->plugin_count; p++) {
-        const struct dv_plugin *plugin = crew->plugins[p];
+        struct dv_plugin *plugin = crew->plugins[p];
+        if (dv_registry_probe(plugin, NULL, 0, 0) != DIVVY_OK)
+            continue;
         for (unsigned d = 0; d < plugin->device_count && used < sizeof there - 1; d++) {
             int wrote = snprintf(there + used, sizeof there - used, "%s%s:%u (%s)", used ? ", " : "", plugin->name, d,
                                  plugin->devices[d].facts.name);

@@ -4,6 +4,7 @@
 #include "machine/fold.h"
 #include "schedule/pool.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,6 +87,24 @@ void dv_job_seat_member(struct dv_job *job, unsigned m, struct dv_unit *unit, en
     pace->learning = rate->ns_per_item <= 0;
 }
 
+/* Nobody may run the job: say who there is, and what is against them but for the filter. */
+static divvy_status fail_empty(const struct dv_job *job, const char *devices)
+{
+    char there[1024] = "";
+    size_t used = 0;
+    for (unsigned m = 0; m < job->member_count && used < sizeof there - 1; m++) {
+        struct dv_unit *unit = job->crew->units[m];
+        const char *against = dv_unit_is_retired(unit)                                     ? " (retired)"
+                              : (job->kernel->flags & DIVVY_KERNEL_HOST) && unit->core < 0 ? " (no core)"
+                                                                                           : "";
+        int wrote = snprintf(there + used, sizeof there - used, "%s%s%s", used ? ", " : "", unit->id, against);
+        used += wrote > 0 ? (size_t)wrote : 0;
+    }
+    return dv_fail(DIVVY_NO_DEVICE, "%s: no device is left to run it%s%s%s; there are: %s", job->kernel->name,
+                   devices ? ": none passes the filter \"" : "", devices ? devices : "", devices ? "\"" : "",
+                   used ? there : "none");
+}
+
 /* Which members there are and how each stands. */
 static divvy_status seat_members(struct dv_job *job, const char *devices, const struct dv_filter *filter)
 {
@@ -110,8 +129,7 @@ static divvy_status seat_members(struct dv_job *job, const char *devices, const 
     }
     atomic_store(&job->alive, alive);
     if (alive == 0)
-        return dv_fail(DIVVY_NO_DEVICE, "%s: no device is left to run it%s%s%s", job->kernel->name,
-                       devices ? ": none passes the filter \"" : "", devices ? devices : "", devices ? "\"" : "");
+        return fail_empty(job, devices);
     if (devices && job->latecomers) { /* without a core among them there is nothing to wait beside */
         bool cores = false;
         for (unsigned m = 0; m < crew->core_count; m++)

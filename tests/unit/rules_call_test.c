@@ -284,6 +284,7 @@ static void check_refusals(divvy *dv)
     fine.with.devices = "cpu:400";
     STATUS(DIVVY_NO_DEVICE, divvy_run_kernel(dv, &mark_kernel, 64, &fine, sizeof fine));
     CHECK_HAS(divvy_error(), "cpu:400");
+    CHECK_HAS(divvy_error(), "there are: cpu:0");
     fine.with.devices = NULL;
 
     // NULL for the kernel or the arguments, a kernel of another version, arguments that are too short.
@@ -429,6 +430,7 @@ static void check_prepare(void)
     STATUS(DIVVY_BUILD_FAILED, divvy_prepare(dv, mark));
     CHECK_HAS(divvy_error(), "told not to build mark");
     STATUS(DIVVY_NO_DEVICE, divvy_prepare(dv, note_sizes)); // host kernels run on cores only
+    CHECK_HAS(divvy_error(), "there are: fake:0 (no core)");
     divvy_close(dv);
     fake_behave();
 }
