@@ -35,6 +35,7 @@ static divvy no_memory = {.failure = DIVVY_NO_MEMORY};
 static void forget_parent(void)
 {
     dv_pool_forked();
+    dv_registry_forked();
     default_context = NULL; /* its memory is the parent's affair */
     pthread_mutex_init(&default_mutex, NULL);
     *dv_here() = (struct dv_here){0};

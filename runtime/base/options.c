@@ -1,5 +1,6 @@
 #include "base/options.h"
 
+#include "base/fork.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "base/trust.h"
@@ -297,6 +298,7 @@ static bool remember(const char *name)
     } * warned;
     static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
+    dv_fork_guard(&mutex);
     pthread_mutex_lock(&mutex);
     struct warned *seen = warned;
     while (seen && strncmp(seen->name, name, sizeof seen->name - 1) != 0)

@@ -1,6 +1,7 @@
 #include "machine/registry.h"
 
 #include "base/clock.h"
+#include "base/fork.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "base/thread.h"
@@ -444,6 +445,7 @@ divvy_status dv_registry_load(const struct dv_settings *settings, struct dv_plug
     struct chosen chosen = {.core_count = topology->core_count};
     divvy_status status;
 
+    dv_fork_guard(&mutex);
     pthread_mutex_lock(&mutex);
     search_all(&search, settings->plugin_path);
     if (search.out_of_memory)
@@ -521,6 +523,19 @@ static void end_probe(struct dv_plugin *plugin, const struct probing *probing)
         dv_log(DIVVY_LOG_WARN, plugin->name, "probing failed: %s", probing->error ? probing->error : "no memory");
     }
     pthread_cond_broadcast(&probed);
+}
+
+void dv_registry_forked(void)
+{
+    pthread_cond_init(&probed, NULL);
+    for (struct known *known = all_known; known; known = known->next) {
+        struct dv_plugin *plugin = &known->plugin;
+        if (plugin->probe != DV_PROBING)
+            continue;
+        plugin->probe = DV_UNPROBED; /* who probes has stayed behind, perhaps with the devices half told */
+        plugin->devices = NULL;
+        plugin->device_count = 0;
+    }
 }
 
 divvy_status dv_registry_probe(struct dv_plugin *plugin, const unsigned *cores, unsigned core_count, int nice)

@@ -1,6 +1,7 @@
 #include "record/profile.h"
 
 #include "base/clock.h"
+#include "base/fork.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "record/file.h"
@@ -92,6 +93,7 @@ divvy_status dv_profile_open(const char *path, size_t kept_jobs, const struct dv
     profile->process = getpid();
     profile->content.host = host;
 
+    dv_fork_guard(&open_mutex);
     pthread_mutex_lock(&open_mutex);
     divvy_status status = take_path(profile, path);
     if (status == DIVVY_OK) {

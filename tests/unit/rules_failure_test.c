@@ -3,11 +3,10 @@
 
 #include "rules.cl"
 
-#include <fcntl.h>
-
 enum { COUNT = 200000 };
 
 static int hits[COUNT];
+static char profile_path[64];
 static long total, least, most;
 
 static struct mark_args mark_all(divvy_call_options with)
@@ -30,49 +29,6 @@ static divvy_status run_mark(divvy *dv, divvy_call_options with)
     return divvy_run_kernel(dv, &mark_kernel, COUNT, &args, sizeof args);
 }
 
-/* ---- What is written to stderr, and to the profile ---- */
-
-static int kept_stderr;
-static char log_path[] = "/tmp/ruleslogXXXXXX", profile_path[64];
-
-static void listen(void)
-{
-    fflush(stderr);
-    int file = mkstemp(strcpy(log_path, "/tmp/ruleslogXXXXXX"));
-    kept_stderr = dup(STDERR_FILENO);
-    dup2(file, STDERR_FILENO);
-    close(file);
-}
-
-static char *read_text(const char *path)
-{
-    FILE *file = fopen(path, "r");
-    char *text = calloc(1, 1 << 22);
-    if (file) {
-        text[fread(text, 1, (1 << 22) - 1, file)] = 0;
-        fclose(file);
-    }
-    unlink(path);
-    return text;
-}
-
-/* What was said since. */
-static char *heard(void)
-{
-    fflush(stderr);
-    dup2(kept_stderr, STDERR_FILENO);
-    close(kept_stderr);
-    return read_text(log_path);
-}
-
-static size_t occurrences(const char *text, const char *part)
-{
-    size_t count = 0;
-    for (const char *at = text; (at = strstr(at, part)) != NULL; at += strlen(part))
-        count++;
-    return count;
-}
-
 /* ---- A device fails in the middle of a job ---- */
 
 static void check_middle(unsigned device, const char *schedule, const char *fault)
@@ -87,7 +43,7 @@ static void check_middle(unsigned device, const char *schedule, const char *faul
                            : strcmp(fault, "start") == 0  ? &order->fail_start
                            : strcmp(fault, "finish") == 0 ? &order->fail_finish
                                                           : &order->late;
-    listen();
+    begin_hearing();
     divvy *dv =
         OPEN(.backend = "cpu,fake", .devices = devices, .schedule = schedule, .profile = profile_path, .log = "warn");
     const bool unready = fault_of == &order->fail_open || fault_of == &order->fail_load;
@@ -115,7 +71,7 @@ static void check_middle(unsigned device, const char *schedule, const char *faul
             CHECK_EQ(found.retired, fault_of != &order->fail_load);
     CHECK(strncmp(found.id, "fake", 4) == 0);
     divvy_close(dv);
-    char *text = heard(), *profile = read_text(profile_path), id[16];
+    char *text = heard(), *profile = read_away(profile_path), id[16];
     snprintf(id, sizeof id, "fake:%u", device);
     // One warning names it; the profile has the event.
     if (!CHECK_HAS(text, id) || !CHECK_EQ(occurrences(text, "\n"), 1))
@@ -274,7 +230,7 @@ static void check_slow_build(void)
     // Closing waits for no build.
     fake_behave();
     char *text;
-    listen();
+    begin_hearing();
     dv = OPEN(.backend = "cpu,fake", .devices = "cpu,fake:0", .schedule = "dynamic", .log = "warn");
     STATUS(DIVVY_OK, divvy_prepare(dv, toil));
     fake_at(FAKE_STAGED)->open_slow_ns = 3000000000;
@@ -318,7 +274,7 @@ static void check_failing_late(void)
 static void check_hanging(void)
 {
     fake_behave();
-    listen();
+    begin_hearing();
     divvy *dv = OPEN(.backend = "cpu,fake", .devices = "cpu,fake:0", .schedule = "dynamic", .log = "warn");
     STATUS(DIVVY_OK, divvy_prepare(dv, mark));
     fake_at(FAKE_STAGED)->hang = 1;
