@@ -1,11 +1,11 @@
 #!/bin/sh
-# move.sh CMAKE BUILD SCRATCH: installs BUILD for one prefix, staged in SCRATCH, and moves that prefix to SCRATCH/moved.
+# move.sh CMAKE BUILD SCRATCH LIBDIR: installs BUILD for one prefix, staged in SCRATCH, and moves that prefix to SCRATCH/moved.
 set -eu
-cmake=$1 build=$2 scratch=$3
+cmake=$1 build=$2 scratch=$3 libdir=$4
 
 rm -rf "$scratch"
-mkdir -p "$scratch"
-# Whatever the mask of who installs, the library must be content with the folder of its plugins.
+mkdir -p "$scratch/stage/opt/divvy-first/$libdir"
+# In a folder for libraries that is sound, the one for plugins must be too, whatever the mask of who installs.
 umask 000
 DESTDIR=$scratch/stage "$cmake" --install "$build" --prefix /opt/divvy-first >"$scratch/install.log"
 mv "$scratch/stage/opt/divvy-first" "$scratch/moved"
