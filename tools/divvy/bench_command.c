@@ -77,6 +77,19 @@ static void forget(struct bench_report *report)
     free(report->results);
 }
 
+static void stay(unsigned core)
+{
+    (void)core;
+}
+
+/* Peers make their threads while nobody is bound: they learn from the caller's mask how many cores there are. */
+static void start_peers(const struct bench *bench)
+{
+    for (const struct bench_peer *const *peer = bench->peers; *peer; peer++)
+        if ((*peer)->take_places)
+            (*peer)->take_places(bench->cores, stay);
+}
+
 static int measure(struct bench *bench, const struct bench_row *const *rows, char **names, int count, bool json)
 {
     unsigned row_count = 0, done = 0;
@@ -172,5 +185,6 @@ int bench_command(const char *program, int argc, char **argv, const struct bench
     bench.row_patience_ns = bench.quick ? 0 : patience * 1e9;
     bench_find_cores(&bench);
     setup(&bench);
+    start_peers(&bench);
     return measure(&bench, rows, argv + optind, argc - optind, json);
 }
