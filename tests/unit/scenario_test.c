@@ -216,7 +216,7 @@ static void check_limits(void)
     struct scenario *scenario = scenario_read(text, strlen(text) - 1, error, sizeof error);
     CHECK(scenario);
     scenario_free(scenario);
-    static const char zero[] = "{\"divvy_scenario\": 1}\0 x";
+    static const char zero[] = "{\"divvy_scenario\": 1}\0 ";
     CHECK(!scenario_read(zero, sizeof zero - 1, error, sizeof error));
 
     /* Lists within lists, a million deep, and texts beyond the limit are refused. */
