@@ -290,6 +290,13 @@ static void test_probing(void)
     CHECK_EQ(plugin->backend->open(&plugin->host, &plugin->devices[0].facts, &device, &rates), DIVVY_INVALID);
     CHECK_EQ(plugin->device_count, 1);
 
+    /* What a driver says of itself is one line, and no terminal obeys it. */
+    setenv("DIVVY_HOSTILE_KNOB", "7", 1);
+    struct dv_plugin *hostile;
+    CHECK_EQ(load(PLUGINS, "hostile", &hostile, &count), DIVVY_OK);
+    CHECK_EQ(dv_registry_probe(hostile, NULL, 0, 0), DIVVY_OK);
+    CHECK_STR(hostile->devices[0].facts.driver, "a?[2Jb???5m");
+
     /* Several threads that probe at once are one. */
     pthread_t threads[8];
     for (int i = 0; i < 8; i++)
