@@ -161,7 +161,11 @@ void dv_cl_close(struct dv_cl_device *device);
 enum { DV_CL_PRELUDE_TEXTS = 7 };
 
 /* The texts to put in front of a kernel's for this device, in order; some may be empty. `folds`: the kernel has any. */
-void dv_cl_prelude(const struct dv_cl_device *device, bool folds, const char *texts[DV_CL_PRELUDE_TEXTS]);
+void dv_cl_prelude(const struct dv_cl_device *device, const char *source, bool folds,
+                   const char *texts[DV_CL_PRELUDE_TEXTS]);
+
+/* Whether a word stands in a text that has no comments; digits may follow. */
+bool dv_cl_has_word(const char *text, const char *word);
 
 /* ---- program.c ---- */
 
