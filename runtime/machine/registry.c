@@ -161,7 +161,7 @@ static char *open_file(const char *path, const char *name, const divvy_backend *
     struct path own;
     char *refusal = dv_fit_file(path, own_path(&own));
     if (!refusal)
-        refusal = dv_fit_sanitizer(path);
+        refusal = dv_fit_image(path);
     if (refusal)
         return refusal;
     void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
