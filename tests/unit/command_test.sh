@@ -50,7 +50,7 @@ if [ -c /dev/full ]; then
 fi
 
 # Nothing that a driver, a path or a variable says is obeyed by the terminal.
-export DIVVY_BACKEND=hostile DIVVY_HOSTILE_KNOB=7 DIVVY_BIND="$(printf 'none\033[2J')"
+export DIVVY_BACKEND=hostile DIVVY_HOSTILE_KNOB=7 DIVVY_BIND="$(printf 'none\033[2J\302\233')"
 export DIVVY_PLUGIN_PATH="$plugins:$(printf '/no\033[2J/where')"
 for words in info "info --json" "info --env" "info --env --json"; do
     # shellcheck disable=SC2086 # words
