@@ -14,12 +14,12 @@ static inline void gemm_block(DIVVY_GLOBAL const float *row, DIVVY_GLOBAL const 
                               bool begin, DIVVY_GLOBAL float *out, int lanes)
 {
     float sum[GEMM_LANES];
-    for (int l = 0; l < lanes; l++)
+    DIVVY_FOR_LANES (l, lanes)
         sum[l] = begin ? 0.0f : out[l];
     for (int k = 0; k < depth; k++)
-        for (int l = 0; l < lanes; l++)
+        DIVVY_FOR_LANES (l, lanes)
             sum[l] += row[k] * B[(ulong)k * cols + l];
-    for (int l = 0; l < lanes; l++)
+    DIVVY_FOR_LANES (l, lanes)
         out[l] = sum[l];
 }
 
