@@ -1,7 +1,7 @@
 /* What the files of the OpenCL backend share: devices found, devices open, kernels loaded, and partitions in flight.
  * The only place that knows CL/cl.h.
  *
- *     platform.c   finds devices and states their facts
+ *     platform.c   finds devices and states their facts, over quirks.c
  *     device.c     opens and closes one, measures its rates
  *     prelude.c    what stands in front of a kernel's text
  *     program.c    builds a kernel, over cache.c
@@ -47,9 +47,9 @@ struct dv_cl_found {
     unsigned units;
     bool staged;
     bool divisible;
-    bool profiled;    /* claims to time its commands */
-    bool doubles;     /* has cl_khr_fp64 */
-    bool short_loops; /* ends loops after 65,535 turns */
+    bool profiled;      /* claims to time its commands */
+    bool doubles;       /* has cl_khr_fp64 */
+    const char *unsafe; /* how its results may be wrong without a word, or NULL: see quirks.h */
     enum dv_cl_loops loops;
     size_t granule;
     uint64_t memory_bytes;
@@ -114,8 +114,10 @@ struct dv_cl_device {
     cl_device_id id; /* the found one, or a sub-device of it */
     unsigned units;
     cl_context context;
-    cl_mem nothing; /* stands for arrays of no bytes */
-    bool hung;      /* a partition was late: nothing that it may use is ever released */
+    cl_mem nothing;                 /* stands for arrays of no bytes */
+    bool hung;                      /* a partition was late: nothing that it may use is ever released */
+    void *tried;                    /* the memory of a launch over no index that hangs */
+    struct dv_cl_device *next_left; /* of those that were left behind */
     unsigned slot_count, next_slot;
     struct dv_cl_slot slots[2];
     struct dv_cl_shared shared[DV_CL_SHARED_MAX];
