@@ -121,12 +121,20 @@ struct dv_cl_device {
     unsigned slot_count, next_slot;
     struct dv_cl_slot slots[2];
     struct dv_cl_shared shared[DV_CL_SHARED_MAX];
+    struct dv_cl_kernel *kernels; /* all that are loaded */
+};
+
+/* What a built program depends on, as a hash. */
+struct dv_cl_key {
+    uint8_t bytes[16];
 };
 
 /* A loaded kernel. */
 struct dv_cl_kernel {
+    struct dv_cl_kernel *next;
     const divvy_kernel *kernel;
-    cl_program program;
+    struct dv_cl_key key;
+    cl_program program; /* kernels of one file share it */
     cl_kernel entry;
     size_t local;
     bool folds;
@@ -175,11 +183,6 @@ divvy_status dv_cl_load(struct dv_cl_device *device, const divvy_kernel *kernel,
 void dv_cl_unload(struct dv_cl_device *device, struct dv_cl_kernel *loaded);
 
 /* ---- cache.c ---- */
-
-/* What a built program depends on, as a hash. */
-struct dv_cl_key {
-    uint8_t bytes[16];
-};
 
 /* The hash of all these texts; the list ends with NULL. NO_MEMORY. */
 divvy_status dv_cl_key_of(const divvy_host *host, const char *const *texts, struct dv_cl_key *out_key);

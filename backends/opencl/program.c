@@ -126,12 +126,23 @@ static void keep_binary(const struct dv_cl_device *device, cl_program program, c
 
 /* ---- Load and unload ---- */
 
+/* The program of another kernel that is loaded, if it was built of the same texts; NULL if there is none. */
+static cl_program share_program(const struct dv_cl_device *device, const struct dv_cl_key *key)
+{
+    const struct dv_cl_kernel *other = device->kernels;
+    while (other && memcmp(&other->key, key, sizeof *key) != 0)
+        other = other->next;
+    return other && clRetainProgram(other->program) == CL_SUCCESS ? other->program : NULL;
+}
+
 /* Fills in program and entry. */
 static divvy_status build(struct dv_cl_device *device, struct dv_cl_kernel *loaded, const struct recipe *recipe,
-                          const struct dv_cl_key *key, bool *out_cached)
+                          bool *out_cached)
 {
     cl_int code;
-    loaded->program = build_binary(device, key, recipe->options);
+    loaded->program = share_program(device, &loaded->key);
+    if (!loaded->program)
+        loaded->program = build_binary(device, &loaded->key, recipe->options);
     loaded->entry = loaded->program ? entry_of(loaded->program, loaded->kernel, &code) : NULL;
     *out_cached = loaded->entry != NULL;
     if (*out_cached)
@@ -201,20 +212,19 @@ static divvy_status check_kernel(const struct dv_cl_device *device, const divvy_
 static divvy_status load(struct dv_cl_device *device, struct dv_cl_kernel *loaded, divvy_loaded *out_loaded)
 {
     struct recipe recipe;
-    struct dv_cl_key key;
     uint64_t before_ns = device->host->now_ns();
     if (device->hung)
         return device->host->fail(device->host, DIVVY_DEVICE_LOST, "\"%s\" hangs", device->found->name);
     DV_CL_TRY(check_kernel(device, loaded->kernel, &loaded->folds));
     DV_CL_TRY(write_recipe(device, loaded->kernel, loaded->folds, &recipe));
-    DV_CL_TRY(key_of(device, &recipe, &key));
-    DV_CL_TRY(build(device, loaded, &recipe, &key, &out_loaded->cached));
+    DV_CL_TRY(key_of(device, &recipe, &loaded->key));
+    DV_CL_TRY(build(device, loaded, &recipe, &out_loaded->cached));
     DV_CL_TRY(check_arguments(device, loaded));
     DV_CL_TRY(dv_cl_choose_local(device, loaded->entry, loaded->kernel->name, &loaded->local));
     out_loaded->build_ns = device->host->now_ns() - before_ns;
     DV_CL_TRY(calibrate(device, loaded, out_loaded));
     if (!out_loaded->cached)
-        keep_binary(device, loaded->program, &key); /* after the first launch: it may hold what that compiled */
+        keep_binary(device, loaded->program, &loaded->key); /* after the first launch: it may hold what that compiled */
     out_loaded->granule = device->found->loops == DV_CL_ITEMS ? loaded->local : 0;
     return DIVVY_OK;
 }
@@ -231,12 +241,19 @@ divvy_status dv_cl_load(struct dv_cl_device *device, const divvy_kernel *kernel,
         *out_loaded = (divvy_loaded){0};
         return status;
     }
+    loaded->next = device->kernels;
+    device->kernels = loaded;
     out_loaded->kernel = loaded;
     return DIVVY_OK;
 }
 
 void dv_cl_unload(struct dv_cl_device *device, struct dv_cl_kernel *loaded)
 {
+    for (struct dv_cl_kernel **at = &device->kernels; *at; at = &(*at)->next)
+        if (*at == loaded) {
+            *at = loaded->next;
+            break;
+        }
     if (loaded->entry && !device->hung)
         clReleaseKernel(loaded->entry);
     if (loaded->program && !device->hung)
