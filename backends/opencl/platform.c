@@ -211,7 +211,8 @@ static bool describe(const divvy_host *host, cl_platform_id platform, cl_device_
     device->name = device_text(id, CL_DEVICE_NAME);
     device->address = device_address(id, platform_index, index);
     device->type = device_type(id);
-    device->units = unit_count(id) > 0 ? unit_count(id) : 1;
+    const cl_uint units = unit_count(id), width = vector_width(id); /* the driver may answer differently next time */
+    device->units = units > 0 ? units : 1;
     bool complete =
         platform_name && platform_version && driver_version && extensions && device->name && device->address;
     if (complete) {
@@ -230,7 +231,7 @@ static bool describe(const divvy_host *host, cl_platform_id platform, cl_device_
         device->divisible = device->units > 1 && can_partition(id);
         device->profiled = (queue_properties(id) & CL_QUEUE_PROFILING_ENABLE) != 0;
         device->doubles = strstr(extensions, "cl_khr_fp64") != NULL;
-        device->granule = device->loops == DV_CL_RUNS ? vector_width(id) : LOCAL_AIM;
+        device->granule = device->loops == DV_CL_ITEMS ? LOCAL_AIM : width > 0 ? width : 1;
         device->memory_bytes = device->staged ? memory_bytes(id) : 0;
         device->max_slice_bytes = max_alloc_bytes(id);
     }
