@@ -227,6 +227,11 @@ static void await_workers(void)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 }
 
+bool life_is_staged(void)
+{
+    return staged;
+}
+
 struct after life_live(const struct life *life)
 {
     static struct work works[JOBS];
@@ -262,6 +267,7 @@ struct after life_live(const struct life *life)
     uint64_t close_ns = now_ns();
     divvy_close(dv);
     after.close_ns = now_ns() - close_ns;
+    layer->release();
     await_workers();
     after.wall_ns = now_ns() - began_ns;
     after.calls = layer->calls();
