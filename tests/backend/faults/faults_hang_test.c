@@ -115,7 +115,9 @@ static void check_slow_call(void)
         atomic_store(&life_is_over, false);
         if (!CHECK(pthread_create(&releaser, NULL, release_now_and_then, NULL) == 0))
             return;
-        struct after after = live_with(beside, plan);
+        struct life helped = beside;
+        helped.helpers = 1;
+        struct after after = live_with(helped, plan);
         atomic_store(&life_is_over, true);
         pthread_join(releaser, NULL);
         CHECK(after.failed == 0 && after.refused == 0 && !after.left_behind);

@@ -14,6 +14,7 @@ struct life {
     const char *plan;     /* NULL: nothing fails */
     bool prepares;        /* before the first job */
     bool may_leave;       /* faults are such that a device may hang for all that anybody can know */
+    unsigned helpers;     /* threads of the test that run beside it */
 };
 
 /* What came of it. */
