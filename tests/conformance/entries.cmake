@@ -3,7 +3,12 @@
 # conformance(NAME WORDS... [ENV A=B ...] [UNDER COMMAND...]): one test; status 77 skips.
 function(conformance name)
   cmake_parse_arguments(test "" "" "ENV;UNDER" ${ARGN})
-  add_test(NAME conformance_${name} COMMAND ${test_UNDER} $<TARGET_FILE:divvy_conformance> ${test_UNPARSED_ARGUMENTS})
+  set(size)
+  if(DIVVY_SANITIZE)
+    set(size --quick)
+  endif()
+  add_test(NAME conformance_${name}
+    COMMAND ${test_UNDER} $<TARGET_FILE:divvy_conformance> ${size} ${test_UNPARSED_ARGUMENTS})
   set_tests_properties(conformance_${name} PROPERTIES LABELS backend SKIP_RETURN_CODE 77 TIMEOUT 300
     ENVIRONMENT "DIVVY_PLUGIN_PATH=${DIVVY_BUILD_PLUGIN_DIR};${test_ENV}")
 endfunction()
@@ -60,5 +65,4 @@ if(DIVVY_INTEL_OPENCL)
   set(intel "OCL_ICD_VENDORS=${CMAKE_CURRENT_BINARY_DIR}/intel")
   conformance(opencl_intel opencl ENV ${intel})
   conformance(opencl_intel_staged opencl ENV ${intel} DIVVY_OPENCL_STAGED=1)
-  conformance(opencl_intel_items opencl ENV ${intel} DIVVY_OPENCL_LOOPS=items)
 endif()

@@ -80,14 +80,13 @@ static bool is_only(const struct wish *wish, const char *name)
 /* Whether something of a part is wanted. */
 static bool wants_part(const struct wish *wish, const char *part, bool (*has_group)(const char *name))
 {
-    char name[64];
+    char names[sizeof wish->only], *rest = names;
     if (!wish->only[0] || is_only(wish, part))
         return true;
-    for (const char *at = wish->only + 1; *at; at += strcspn(at, ",") + 1) {
-        snprintf(name, sizeof name, "%.*s", (int)strcspn(at, ","), at);
+    memcpy(names, wish->only, sizeof names);
+    for (char *name = strtok_r(names, ",", &rest); name; name = strtok_r(NULL, ",", &rest))
         if (has_group(name))
             return true;
-    }
     return false;
 }
 
