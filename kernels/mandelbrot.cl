@@ -15,7 +15,8 @@ DIVVY_KERNEL(mandelbrot, (value, int, width), (value, float, left), (value, floa
     DIVVY_FOR (i) {
         float cx[MANDELBROT_STRIP], cy[MANDELBROT_STRIP], x[MANDELBROT_STRIP], y[MANDELBROT_STRIP];
         int steps[MANDELBROT_STRIP];
-        int column = (int)(i * MANDELBROT_STRIP % width), row = (int)(i * MANDELBROT_STRIP / width);
+        ulong point = i * MANDELBROT_STRIP, line = point / width;
+        int row = (int)line, column = (int)(point - line * width);
         for (int p = 0; p < MANDELBROT_STRIP; p++) {
             cx[p] = left + (float)column * pixel;
             cy[p] = top - (float)row * pixel;
