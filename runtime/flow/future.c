@@ -51,12 +51,12 @@ static bool is_trivial(struct dv_job *job)
     return true;
 }
 
-static void publish(struct dv_job *job, bool *out_free)
+static void publish(struct dv_job *job, bool may_relay, bool *out_free)
 {
     bool empty = job->count == 0 && !job->prepares; /* then one index stands for writing the identities, in order */
     if (empty)
         atomic_store(&job->pending, 1);
-    divvy_status status = dv_pool_publish(job, out_free);
+    divvy_status status = dv_pool_publish(job, may_relay, out_free);
     if (status != DIVVY_OK) {
         job->status = status;
         job->error = strdup(dv_error_text());
@@ -78,7 +78,7 @@ struct dv_job *dv_future_submit(struct dv_crew *crew, const divvy_kernel *kernel
         return job;
     dv_pool_hire_first(crew);
     bool free;
-    publish(job, &free);
+    publish(job, false, &free);
     return job;
 }
 
@@ -89,7 +89,7 @@ static void see_through(struct dv_job *job, bool may_be_quiet)
     int core = sit_down(job->crew, &taken);
     struct dv_member *member = attend(job, core);
     atomic_store_explicit(&job->quiet, may_be_quiet && member, memory_order_relaxed);
-    publish(job, &free);
+    publish(job, taken && !job->on_progress && !job->prepares, &free);
     if (member && free)
         dv_work(job, member);
     if (!dv_job_is_over(job))

@@ -155,7 +155,7 @@ void dv_job_combine(struct dv_job *job)
             divvy_partial total;
             dv_fold_identity(parameter, &total);
             for (unsigned m = 0; m < job->member_count; m++)
-                if (job->members[m].items)
+                if (dv_member_tally(&job->members[m]).items)
                     dv_fold_join(parameter, &total, &job->members[m].partials[k]);
             dv_fold_store(parameter, &total, into);
         } else if (parameter->kind == DIVVY_KIND_result) {

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "schedule/pool.h"
+#include "schedule/relay.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -317,6 +318,7 @@ static divvy_status choose(struct dv_crew *crew)
         give_back_spare(crew, !picks_cores(crew, eager) && eager->device_count > 1);
     DV_TRY(dv_pool_enter(crew));
     crew->entered = true;
+    DV_TRY(dv_relay_open(crew));
     if (eager)
         DV_TRY(add_cores(crew, eager));
     for (unsigned p = 0; p < crew->plugin_count; p++) {
@@ -427,6 +429,8 @@ bool dv_crew_close(struct dv_crew *crew)
         if (crew->has_prober)
             pthread_join(crew->prober, NULL);
     }
+    if (crew->entered && settled)
+        dv_relay_close(crew);
     struct dv_profile *profile = atomic_exchange(&crew->profile, NULL); /* not for workers that are left behind */
     if (profile) {
         dv_models_record(&crew->models, profile);

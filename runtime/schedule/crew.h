@@ -22,6 +22,7 @@ struct dv_crew {
     int *member_of_core;  /* [host->core_count]: index of the unit on that core, or -1 */
     unsigned core_count;  /* units on cores; they come first */
     unsigned *cores;      /* their indices in the topology */
+    struct dv_box *boxes; /* [core_count]: see relay.h */
     bool bound;           /* whether its threads are bound */
     unsigned spare_count; /* cores left to OpenCL devices */
     unsigned *spare_cores;

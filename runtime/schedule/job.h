@@ -45,20 +45,29 @@ enum dv_standing {
     DV_READY,
 };
 
+/* What was computed, added up. */
+struct dv_tally {
+    uint64_t partitions, items, busy_ns, min_ns, max_ns;
+};
+
 /* One device's part in a job. */
 struct dv_member {
     /* Constant from submission, or from joining. */
     _Alignas(64) struct dv_unit *unit;
 
     /* The worker's. */
-    uint64_t partitions, items, busy_ns, min_ns, max_ns, ready_ns, build_ns;
+    struct dv_tally tally;
+    uint64_t ready_ns, build_ns;
     _Atomic uint64_t split_ns, combine_ns;
     divvy_loaded loaded;
-    bool started; /* has had its first partition */
     divvy_partial partials[DIVVY_PARAMETERS_MAX];
     struct dv_partition_record *records;
     size_t record_count, record_capacity;
     int use; /* where dv_job_record put it; -1: nowhere */
+
+    /* Of the thread that sees the job through: see relay.h. */
+    struct dv_tally relayed;
+    bool offered;
 
     /* Any thread. */
     _Atomic enum dv_standing standing;
@@ -112,6 +121,7 @@ struct dv_job {
     size_t copied_capacity;
 
     struct dv_split split;
+    unsigned offers; /* members that are offered the job: of the thread that sees it through */
 
     _Alignas(64) atomic_size_t pending; /* what workers write, on a line of its own */
     atomic_int references;
@@ -150,6 +160,28 @@ struct dv_job {
     unsigned member_capacity;
     struct dv_member *members;
 };
+
+static inline void dv_tally_add(struct dv_tally *into, const struct dv_tally *from)
+{
+    if (from->partitions == 0)
+        return;
+    bool first = into->partitions == 0;
+    into->partitions += from->partitions;
+    into->items += from->items;
+    into->busy_ns += from->busy_ns;
+    if (first || from->min_ns < into->min_ns)
+        into->min_ns = from->min_ns;
+    if (from->max_ns > into->max_ns)
+        into->max_ns = from->max_ns;
+}
+
+/* All that a member has done, once the job is over. */
+struct dv_tally dv_member_tally(const struct dv_member *member);
+
+/* What a worker that comes from elsewhere touches first is fetched all at once, since one line after the other would
+ * take longer than a small partition. `home`: its own, or NULL. */
+static inline void dv_job_prefetch(const struct dv_job *job, const struct dv_member *member,
+                                   const struct dv_home *home);
 
 /* Makes a job from a call: checks and copies the arguments, lays out the split. Never NULL for a call that can be
  * reported: a call that is wrong is a job that is over, with its status and error. NULL: no memory. The caller
@@ -194,6 +226,21 @@ void dv_job_seat_member(struct dv_job *job, unsigned m, struct dv_unit *unit, en
 static inline bool dv_job_is_over(struct dv_job *job)
 {
     return atomic_load_explicit(&job->over, memory_order_acquire);
+}
+
+static inline void dv_job_prefetch(const struct dv_job *job, const struct dv_member *member,
+                                   const struct dv_home *home)
+{
+    __builtin_prefetch(job);
+    __builtin_prefetch(job->arguments);
+    __builtin_prefetch(&job->arguments[2]);
+    __builtin_prefetch(&job->plan);
+    __builtin_prefetch(&job->recalls);
+    __builtin_prefetch(&job->pending, 1);
+    for (size_t line = 0; line < sizeof *member; line += 64)
+        __builtin_prefetch((const char *)member + line, 1);
+    if (home)
+        __builtin_prefetch(home, 1);
 }
 
 static inline void dv_job_begin_closing(struct dv_job *job)

@@ -187,10 +187,10 @@ void dv_members_seat_again(struct dv_job *job)
     int unattended = 0;
     for (unsigned m = 0; m < job->member_count; m++) {
         struct dv_member *member = &job->members[m];
-        member->partitions = member->items = member->busy_ns = member->min_ns = member->max_ns = member->build_ns = 0;
+        member->tally = member->relayed = (struct dv_tally){0};
+        member->build_ns = 0;
         atomic_store_explicit(&member->split_ns, 0, memory_order_relaxed);
         atomic_store_explicit(&member->combine_ns, 0, memory_order_relaxed);
-        member->started = false;
         member->record_count = 0;
         member->ready_ns = atomic_load(&member->standing) == DV_READY ? job->submitted_ns : 0;
         atomic_store_explicit(&member->idle_at, 0, memory_order_relaxed);
