@@ -1,16 +1,24 @@
 # divvy_add_kernels(TARGET file.cl...): builds files of kernels into a target and lets its sources include them.
 #
+#     find_package(divvy REQUIRED)
 #     add_executable(app main.c)
 #     target_link_libraries(app PRIVATE divvy::divvy)
 #     divvy_add_kernels(app saxpy.cl)
 #
 # set_source_files_properties(pricing.cl PROPERTIES DIVVY_FAST_MATH ON) builds a file with fast math. Kernels are
-# optimised in every configuration but Debug; CMAKE_C_FLAGS and DIVVY_SANITIZE apply to them too.
-#
-# DIVVY_COMPILE_TOOL is the command that compiles a file (a list, if it takes words of its own) and DIVVY_INCLUDE_DIR
-# the folder of divvy.h; both are set where this file is included from.
+# optimised in every configuration but Debug; CMAKE_C_FLAGS and DIVVY_SANITIZE apply to them too. The compiler is
+# CMAKE_C_COMPILER, or cc for a project without C.
+
+cmake_policy(VERSION 3.22)
 
 function(divvy_add_kernels target)
+  if(TARGET divvy_compile_tool) # in the build of divvy itself
+    set(compile $<TARGET_FILE:divvy_compile_tool>)
+    set(tool divvy_compile_tool)
+  else()
+    set(compile $<TARGET_FILE:divvy::command> compile)
+    set(tool $<TARGET_FILE:divvy::command>)
+  endif()
   set(flags "${CMAKE_C_FLAGS}")
   if(DIVVY_SANITIZE)
     string(APPEND flags " -fsanitize=${DIVVY_SANITIZE} -fno-omit-frame-pointer")
@@ -21,7 +29,7 @@ function(divvy_add_kernels target)
     get_filename_component(source "${file}" ABSOLUTE)
     get_filename_component(name "${file}" NAME_WE)
     get_filename_component(folder "${source}" DIRECTORY)
-    set(object "${CMAKE_CURRENT_BINARY_DIR}/${target}.kernels/${name}${CMAKE_C_OUTPUT_EXTENSION}")
+    set(object "${CMAKE_CURRENT_BINARY_DIR}/${target}.kernels/${name}.o")
     get_source_file_property(fast_math "${file}" DIVVY_FAST_MATH)
     set(options)
     if(fast_math)
@@ -30,9 +38,10 @@ function(divvy_add_kernels target)
 
     file(MAKE_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/${target}.kernels")
     add_custom_command(OUTPUT "${object}"
-      COMMAND "${CMAKE_COMMAND}" -E env "CC=${CMAKE_C_COMPILER}" ${DIVVY_COMPILE_TOOL} "${source}" -o "${object}"
-        --depfile "${object}.d" --include-dir "${DIVVY_INCLUDE_DIR}" --cflags "${flags}" ${options}
-      DEPENDS "${source}" ${DIVVY_COMPILE_DEPENDS}
+      COMMAND "${CMAKE_COMMAND}" -E env "CC=${CMAKE_C_COMPILER}" ${compile} "${source}" -o "${object}"
+        --depfile "${object}.d" --include-dir "$<TARGET_PROPERTY:divvy::divvy,INTERFACE_INCLUDE_DIRECTORIES>"
+        --cflags "${flags}" ${options}
+      DEPENDS "${source}" ${tool}
       DEPFILE "${object}.d"
       COMMENT "Compiling kernels ${file}"
       VERBATIM)

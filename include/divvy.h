@@ -16,7 +16,7 @@
  * the plugin that finds devices and runs partitions on them.
  *
  * This header is a staircase: open, run and close suffice for most programs; then come submitting,
- * options of a call, and queries. Requires C17 (the macros) or C++ (the functions). */
+ * options of a call, and queries. Requires C17 or C++17; divvy/kernel.h tells what is different in C++. */
 #ifndef DIVVY_H
 #define DIVVY_H
 
@@ -81,8 +81,9 @@ DIVVY_API const char *divvy_error(void);
  * opened on first use as the environment says and closed by divvy_close(NULL) or at exit. */
 typedef struct divvy divvy;
 
-/* How a context is opened. A field left zero means "as the environment says"; the variable beside
- * each field tells the values it takes. Strings are copied. */
+/* How a context is opened. A field left zero means "as the environment says", an empty string "by
+ * default", -1 "none" (of threads: all); the variable beside each field tells the values it takes.
+ * Strings are copied. */
 typedef struct divvy_options {
     const char *backend;     /* DIVVY_BACKEND: "cpu,opencl" or "^opencl" */
     const char *devices;     /* DIVVY_DEVICES: "cpu:0-3,opencl:0,opencl:name~Radeon,opencl:0/2" */
@@ -103,20 +104,34 @@ typedef struct divvy_options {
  * Returns INVALID for a bad option or variable, NO_BACKEND, BAD_PLUGIN, NO_DEVICE when a filter leaves
  * nothing, IO for a profile that could not be written, NO_MEMORY.
  *
- * The macro takes `options` as they come, commas and all: &(divvy_options){.backend = "cpu", .threads = 4}. */
+ * The macro takes `options` as they come, commas and all: &(divvy_options){.backend = "cpu", .threads = 4}. In C++ they
+ * are a variable: divvy_options options{}; options.threads = 4; */
 #define divvy_open(out_dv, ...) divvy_open_sized((out_dv), (__VA_ARGS__), sizeof(divvy_options))
 DIVVY_API divvy_status divvy_open_sized(divvy **out_dv, const divvy_options *options, size_t options_size);
 
 /* Waits for the jobs in flight, writes the profile, lets the devices go. For a device that hangs it
- * waits a stated time, then leaves it behind with one warning. NULL closes the default context if
- * there is one. Futures of the context must not be waited for afterwards. Not from a callback or a
- * kernel. */
+ * waits a stated time (15 s), then leaves it behind with one warning; for one that opens or builds it
+ * does not wait. NULL closes the default context if there is one. Futures of the context must not be
+ * waited for afterwards. Not from a callback or a kernel. */
 DIVVY_API void divvy_close(divvy *dv);
 
 /* ---- Running a kernel ------------------------------------------------------------------------ */
 
 /* A kernel: a hidden constant object called NAME_kernel, made by the build of its file. */
 typedef struct divvy_kernel divvy_kernel;
+
+/* The address of a struct that lives until the call in whose arguments it stands has returned. */
+#ifdef __cplusplus
+extern "C++" {
+template <class type> const type *divvy__address(const type &value)
+{
+    return &value;
+}
+}
+#define DIVVY__STRUCT(name, ...) divvy__address(name{__VA_ARGS__})
+#else
+#define DIVVY__STRUCT(name, ...) (&(struct name){__VA_ARGS__})
+#endif
 
 /* Runs `kernel` over [0, count) on the devices of `dv` and returns when every result is in place.
  *
@@ -133,8 +148,8 @@ typedef struct divvy_kernel divvy_kernel;
  * Returns OK; INVALID for a NULL array, an extent of zero, an overlap with a written array, a count
  * whose arrays would exceed the address space; NO_DEVICE; BUILD_FAILED if it builds nowhere;
  * DEVICE_LOST; KERNEL_FAILED; TIMED_OUT; NO_MEMORY; or why the context failed to open. */
-#define divvy_run(dv, kernel, count, ...)                                                   \
-    divvy_run_kernel((dv), &kernel##_kernel, (count), &(struct kernel##_args){__VA_ARGS__}, \
+#define divvy_run(dv, kernel, count, ...)                                                        \
+    divvy_run_kernel((dv), &kernel##_kernel, (count), DIVVY__STRUCT(kernel##_args, __VA_ARGS__), \
                      sizeof(struct kernel##_args))
 
 /* Hands the job over and returns at once, with a future for its end. Submitting never fails: what is
@@ -145,8 +160,8 @@ typedef struct divvy_kernel divvy_kernel;
  *
  * Two jobs in flight, of any contexts, that touch the same memory, one of them writing, run in the
  * order of their submission. */
-#define divvy_submit(dv, kernel, count, ...)                                                   \
-    divvy_submit_kernel((dv), &kernel##_kernel, (count), &(struct kernel##_args){__VA_ARGS__}, \
+#define divvy_submit(dv, kernel, count, ...)                                                        \
+    divvy_submit_kernel((dv), &kernel##_kernel, (count), DIVVY__STRUCT(kernel##_args, __VA_ARGS__), \
                         sizeof(struct kernel##_args))
 
 /* What divvy_submit returns: one job in flight. Never NULL. Opaque. */
@@ -177,7 +192,7 @@ DIVVY_API void divvy_fail(divvy_status status, const char *text);
 
 /* ---- Options of one call --------------------------------------------------------------------- */
 
-/* The last member, `with`, of every kernel's arguments. Zero means "as opened". */
+/* The last member, `with`, of every kernel's arguments. Zero means "as opened", -1 "none". */
 typedef struct divvy_call_options {
     const char *name;       /* of the job, in the profile; the kernel's name if NULL; copied */
     size_t partition;       /* fixed partition size, in indices */

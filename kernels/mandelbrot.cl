@@ -15,10 +15,15 @@ DIVVY_KERNEL(mandelbrot, (value, int, width), (value, float, left), (value, floa
     DIVVY_FOR (i) {
         float cx[MANDELBROT_STRIP], cy[MANDELBROT_STRIP], x[MANDELBROT_STRIP], y[MANDELBROT_STRIP];
         int steps[MANDELBROT_STRIP];
+        int column = (int)(i * MANDELBROT_STRIP % width), row = (int)(i * MANDELBROT_STRIP / width);
         for (int p = 0; p < MANDELBROT_STRIP; p++) {
-            ulong point = i * MANDELBROT_STRIP + p;
-            cx[p] = left + (float)(int)(point % width) * pixel;
-            cy[p] = top - (float)(int)(point / width) * pixel;
+            cx[p] = left + (float)column * pixel;
+            cy[p] = top - (float)row * pixel;
+            column++;
+            if (column == width) {
+                column = 0;
+                row++;
+            }
             x[p] = 0.0f;
             y[p] = 0.0f;
             steps[p] = 0;
@@ -31,15 +36,15 @@ DIVVY_KERNEL(mandelbrot, (value, int, width), (value, float, left), (value, floa
             int round = limit - done < MANDELBROT_ROUND ? limit - done : MANDELBROT_ROUND;
             for (int k = 0; k < round; k++)
                 for (int p = 0; p < MANDELBROT_STRIP; p++) {
-                    float xx = x[p] * x[p], yy = y[p] * y[p];
-                    steps[p] += xx + yy <= 4.0f ? 1 : 0;
+                    float yy = y[p] * y[p];
+                    steps[p] += x[p] * x[p] + yy <= 4.0f ? 1 : 0;
                     y[p] = 2.0f * x[p] * y[p] + cy[p];
-                    x[p] = xx - yy + cx[p];
+                    x[p] = x[p] * x[p] + (cx[p] - yy);
                 }
+            done += round;
             inside = 0;
             for (int p = 0; p < MANDELBROT_STRIP; p++)
-                inside |= x[p] * x[p] + y[p] * y[p] <= 4.0f;
-            done += round;
+                inside |= steps[p] == done;
         }
         for (int p = 0; p < MANDELBROT_STRIP; p++)
             counts[i * MANDELBROT_STRIP + p] = steps[p];

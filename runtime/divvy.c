@@ -35,6 +35,7 @@ static divvy no_memory = {.failure = DIVVY_NO_MEMORY};
 static void forget_parent(void)
 {
     dv_pool_forked();
+    dv_registry_forked();
     default_context = NULL; /* its memory is the parent's affair */
     pthread_mutex_init(&default_mutex, NULL);
     *dv_here() = (struct dv_here){0};
@@ -216,6 +217,16 @@ divvy_status divvy_wait(divvy_future *future)
     return collect(job);
 }
 
+/* Every backend shall be probed. One that cannot be is told by the log: the caller's call does not fail. */
+static void probe_all(divvy *dv)
+{
+    char before[DV_ERROR_BYTES];
+    memcpy(before, dv_error_text(), strlen(dv_error_text()) + 1);
+    if (dv_crew_probe(&dv->crew) != DIVVY_OK)
+        dv_log(DIVVY_LOG_WARN, "divvy", "a backend could not be probed: %s", dv_error_text());
+    dv_error_set(before);
+}
+
 divvy_status divvy_prepare_kernel(divvy *dv, const divvy_kernel *kernel)
 {
     dv = default_or(dv);
@@ -223,8 +234,7 @@ divvy_status divvy_prepare_kernel(divvy *dv, const divvy_kernel *kernel)
     DV_TRY(dv_job_check_kernel(kernel, kernel ? kernel->args_size : 0));
     if (dv_here()->telling)
         return dv_fail(DIVVY_INVALID, "divvy_prepare inside a callback: it may submit, not wait");
-    if (dv_crew_probe(&dv->crew) != DIVVY_OK)
-        dv_log(DIVVY_LOG_WARN, "divvy", "a backend could not be probed: %s", dv_error_text());
+    probe_all(dv);
     return collect(dv_future_prepare(&dv->crew, kernel));
 }
 
@@ -245,8 +255,7 @@ size_t divvy_device_count(divvy *dv)
     dv = default_or(dv);
     if (check_usable(dv) != DIVVY_OK)
         return 0;
-    if (dv_crew_probe(&dv->crew) != DIVVY_OK)
-        dv_log(DIVVY_LOG_WARN, "divvy", "a backend could not be probed: %s", dv_error_text());
+    probe_all(dv);
     return atomic_load(&dv->crew.unit_count);
 }
 

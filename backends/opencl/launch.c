@@ -12,6 +12,8 @@ enum {
     FOLD_INDICES_PER_ITEM = 1024, /* bounds the loops of large partitions; lanes are then a thousandth of the data */
     POLL_MIN_NS = 10000,
     POLL_MAX_NS = 1000000,
+    QUESTIONS_MAX = 3,       /* that a driver may leave unanswered */
+    QUIESCE_NS = 1000000000, /* how long a partition that failed is waited for */
 };
 
 static const size_t items_max = (size_t)1 << 31; /* per launch; the loop's stride does the rest */
@@ -69,6 +71,72 @@ static size_t lane_count(const struct dv_cl_device *device, const struct dv_cl_k
     if (!loaded->folds)
         return 0;
     return device->found->loops == DV_CL_RUNS ? items * DIVVY_LANES : items;
+}
+
+/* ---- Waiting ---- */
+
+static cl_int state_of(cl_event event, cl_int *out_state)
+{
+    *out_state = CL_QUEUED;
+    return clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof *out_state, out_state, NULL);
+}
+
+/* What can be asked and is over, well or not. */
+static bool is_over(cl_event event)
+{
+    cl_int state;
+    return state_of(event, &state) == CL_SUCCESS && state <= CL_COMPLETE;
+}
+
+/* Waits until an event is over, well or not, or cannot be asked; false at the deadline. */
+static bool wait_for(const struct dv_cl_device *device, cl_event event, uint64_t deadline_ns)
+{
+    if (is_over(event))
+        return true;
+    if (!device->found->staged)
+        deadline_ns = 0;
+    if (deadline_ns == 0 && clWaitForEvents(1, &event) == CL_SUCCESS)
+        return true;
+    const uint64_t began_ns = device->host->now_ns();
+    cl_int state;
+    for (int unanswered = 0; unanswered < QUESTIONS_MAX;) {
+        if (state_of(event, &state) != CL_SUCCESS)
+            unanswered++;
+        else if (state <= CL_COMPLETE)
+            return true;
+        uint64_t now_ns = device->host->now_ns();
+        if (deadline_ns > 0 && now_ns >= deadline_ns)
+            return false;
+        uint64_t pause_ns = (now_ns - began_ns) / 16; /* late by a sixteenth at most, but for the clock's grain */
+        pause_ns = pause_ns < POLL_MIN_NS ? POLL_MIN_NS : pause_ns > POLL_MAX_NS ? POLL_MAX_NS : pause_ns;
+        if (deadline_ns > 0 && pause_ns > deadline_ns - now_ns)
+            pause_ns = deadline_ns - now_ns;
+        nanosleep(&(struct timespec){.tv_nsec = (long)pause_ns}, NULL);
+    }
+    return true;
+}
+
+/* Waits for all commands of a slot; false at the deadline. The queue is in order, so that the last one tells, but some
+ * drivers mark the others a moment later. */
+static bool wait_for_all(const struct dv_cl_device *device, const struct dv_cl_slot *slot, uint64_t deadline_ns)
+{
+    for (unsigned k = slot->command_count; k-- > 0;)
+        if (!wait_for(device, slot->commands[k].event, deadline_ns))
+            return false;
+    return true;
+}
+
+/* Waits until nothing of a slot runs any more, whatever became of it. A device of which that cannot be known hangs. */
+static void quiesce(struct dv_cl_device *device, const struct dv_cl_slot *slot)
+{
+    bool staged = device->found->staged; /* then clFinish might wait for ever, else it is the surest way */
+    if (!staged && clFinish(slot->queue) == CL_SUCCESS)
+        return;
+    (void)clFlush(slot->queue);
+    bool over = wait_for_all(device, slot, staged ? device->host->now_ns() + QUIESCE_NS : 0);
+    for (unsigned k = 0; k < slot->command_count; k++)
+        over = over && is_over(slot->commands[k].event);
+    device->hung = device->hung || !over;
 }
 
 /* ---- Start ---- */
@@ -147,8 +215,10 @@ divvy_status dv_cl_start(struct dv_cl_device *device, divvy_partition *partition
     slot->copied_ns = slot->bytes_in = slot->bytes_out = 0;
     divvy_status status = queue_partition(device, slot, partition);
     if (status != DIVVY_OK) {
-        clFinish(slot->queue); /* what was queued must not outlive this call */
-        dv_cl_clear(device, slot);
+        quiesce(device, slot); /* what was queued must not outlive this call */
+        dv_cl_distrust_shared(slot);
+        if (!device->hung)
+            dv_cl_clear(device, slot);
         return status;
     }
     slot->busy = true;
@@ -159,57 +229,19 @@ divvy_status dv_cl_start(struct dv_cl_device *device, divvy_partition *partition
 
 /* ---- Finish ---- */
 
-static cl_int state_of(cl_event event, cl_int *out_state)
-{
-    return clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof *out_state, out_state, NULL);
-}
-
-/* Waits until an event is over, well or not; false at the deadline. */
-static bool wait_for(const struct dv_cl_device *device, cl_event event, uint64_t deadline_ns)
-{
-    cl_int state;
-    if (state_of(event, &state) != CL_SUCCESS || state <= CL_COMPLETE)
-        return true;
-    if (deadline_ns == 0 || !device->found->staged) {
-        clWaitForEvents(1, &event);
-        return true;
-    }
-    const uint64_t began_ns = device->host->now_ns();
-    while (state_of(event, &state) == CL_SUCCESS && state > CL_COMPLETE) {
-        uint64_t now_ns = device->host->now_ns();
-        if (now_ns >= deadline_ns)
-            return false;
-        uint64_t pause_ns = (now_ns - began_ns) / 16; /* late by a sixteenth at most, but for the clock's grain */
-        pause_ns = pause_ns < POLL_MIN_NS ? POLL_MIN_NS : pause_ns > POLL_MAX_NS ? POLL_MAX_NS : pause_ns;
-        if (pause_ns > deadline_ns - now_ns)
-            pause_ns = deadline_ns - now_ns;
-        nanosleep(&(struct timespec){.tv_nsec = (long)pause_ns}, NULL);
-    }
-    return true;
-}
-
-/* Waits for all commands of a slot; false at the deadline. The queue is in order, so that the last one tells, but some
- * drivers mark the others a moment later. */
-static bool wait_for_all(const struct dv_cl_device *device, const struct dv_cl_slot *slot, uint64_t deadline_ns)
-{
-    for (unsigned k = slot->command_count; k-- > 0;)
-        if (!wait_for(device, slot->commands[k].event, deadline_ns))
-            return false;
-    return true;
-}
-
 /* Whether each command has succeeded; the first that has not is told. */
 static bool all_succeeded(struct dv_cl_device *device, const struct dv_cl_slot *slot)
 {
     static const char *const doing[] = {"uploading", "running", "downloading"};
     for (unsigned k = 0; k < slot->command_count; k++) {
         const struct dv_cl_command *command = &slot->commands[k];
-        cl_int state = CL_COMPLETE;
-        cl_int code = state_of(command->event, &state);
+        cl_int state, code = state_of(command->event, &state);
+        if (code != CL_SUCCESS || state > CL_COMPLETE) { /* waiting failed: it may still run */
+            quiesce(device, slot);
+            code = state_of(command->event, &state);
+        }
         if (code == CL_SUCCESS && state == CL_COMPLETE)
             continue;
-        if (code != CL_SUCCESS || state > CL_COMPLETE)
-            device->hung = true; /* waiting failed: this may still run */
         code = code != CL_SUCCESS ? code : state;
         (void)device->host->fail(device->host, DIVVY_DEVICE_LOST, "%s %s on \"%s\": %s (%d)", doing[command->step],
                                  command->name, device->found->name, dv_cl_code_name(code), code);
@@ -280,6 +312,11 @@ divvy_outcome dv_cl_finish(struct dv_cl_device *device, divvy_partition *partiti
         return DIVVY_LATE;
     }
     bool good = all_succeeded(device, slot);
+    if (good && !dv_cl_trusts_shared(slot)) {
+        good = false; /* some drivers launch what waits for a command that has failed */
+        (void)device->host->fail(device->host, DIVVY_DEVICE_LOST, "running %s on \"%s\": an upload had failed",
+                                 partition->kernel->name, device->found->name);
+    }
     if (good) {
         dv_cl_settle(device, slot, partition);
         partition->timing = timing_of(device, slot);
@@ -295,7 +332,7 @@ divvy_outcome dv_cl_finish(struct dv_cl_device *device, divvy_partition *partiti
 
 enum { TRIAL_BYTES = 4096 };
 
-divvy_status dv_cl_try(struct dv_cl_device *device, struct dv_cl_kernel *loaded, uint64_t *out_ns)
+divvy_status dv_cl_try(struct dv_cl_device *device, struct dv_cl_kernel *loaded, uint64_t patience_ns, uint64_t *out_ns)
 {
     const divvy_kernel *kernel = loaded->kernel;
     divvy_slice slices[DIVVY_PARAMETERS_MAX] = {0};
@@ -313,10 +350,13 @@ divvy_status dv_cl_try(struct dv_cl_device *device, struct dv_cl_kernel *loaded,
     divvy_partition partition = {.total = 1, .job = UINT64_MAX, .kernel = kernel, .loaded = loaded, .slices = slices};
     uint64_t before_ns = device->host->now_ns();
     divvy_status status = dv_cl_start(device, &partition);
-    if (status == DIVVY_OK && dv_cl_finish(device, &partition, 0) != DIVVY_DONE)
+    if (status == DIVVY_OK &&
+        dv_cl_finish(device, &partition, patience_ns > 0 ? before_ns + patience_ns : 0) != DIVVY_DONE)
         status = DIVVY_DEVICE_LOST;
     *out_ns = device->host->now_ns() - before_ns;
-    dv_cl_forget_shared(device);
-    free(memory);
+    if (!device->hung) { /* else a device that works in place may still use it */
+        dv_cl_forget_shared(device);
+        free(memory);
+    }
     return status;
 }

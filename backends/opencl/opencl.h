@@ -3,6 +3,7 @@
  *
  *     platform.c   finds devices and states their facts
  *     device.c     opens and closes one, measures its rates
+ *     prelude.c    what stands in front of a kernel's text
  *     program.c    builds a kernel, over cache.c
  *     transfer.c   brings a partition's arguments to the device and its results back
  *     launch.c     starts and finishes partitions
@@ -155,6 +156,13 @@ divvy_status dv_cl_open(const divvy_host *host, const struct dv_cl_found *found,
                         struct dv_cl_device **out_device, divvy_rates *out_rates);
 void dv_cl_close(struct dv_cl_device *device);
 
+/* ---- prelude.c ---- */
+
+enum { DV_CL_PRELUDE_TEXTS = 7 };
+
+/* The texts to put in front of a kernel's for this device, in order; some may be empty. `folds`: the kernel has any. */
+void dv_cl_prelude(const struct dv_cl_device *device, bool folds, const char *texts[DV_CL_PRELUDE_TEXTS]);
+
 /* ---- program.c ---- */
 
 divvy_status dv_cl_load(struct dv_cl_device *device, const divvy_kernel *kernel, divvy_loaded *out_loaded);
@@ -196,6 +204,9 @@ void dv_cl_clear(struct dv_cl_device *device, struct dv_cl_slot *slot);
 /* A partition has failed: what it uploaded for others is not to be used. */
 void dv_cl_distrust_shared(struct dv_cl_slot *slot);
 
+/* Whether what the slot has used of others' uploads may be trusted still. */
+bool dv_cl_trusts_shared(const struct dv_cl_slot *slot);
+
 /* Forgets every `all` array. Nothing may be in flight. */
 void dv_cl_forget_shared(struct dv_cl_device *device);
 
@@ -214,8 +225,10 @@ divvy_status dv_cl_choose_local(const struct dv_cl_device *device, cl_kernel ent
 divvy_status dv_cl_start(struct dv_cl_device *device, divvy_partition *partition);
 divvy_outcome dv_cl_finish(struct dv_cl_device *device, divvy_partition *partition, uint64_t deadline_ns);
 
-/* Launches a kernel over no index, by the way that partitions go; how long it took. */
-divvy_status dv_cl_try(struct dv_cl_device *device, struct dv_cl_kernel *loaded, uint64_t *out_ns);
+/* Launches a kernel over no index, by the way that partitions go; how long it took. A staged device is given up after
+ * `patience_ns`; 0: never. */
+divvy_status dv_cl_try(struct dv_cl_device *device, struct dv_cl_kernel *loaded, uint64_t patience_ns,
+                       uint64_t *out_ns);
 
 /* ---- exit.c ---- */
 

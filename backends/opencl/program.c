@@ -7,6 +7,8 @@
 
 enum { OPTIONS_BYTES = 2048, LOG_BYTES_MAX = 64 << 10, LOG_BYTES_TOLD = 1500, TRIALS = 8 };
 
+static const uint64_t FIRST_PATIENCE_NS = UINT64_C(30000000000); /* of a first launch, which may compile for long */
+
 static const char doubles[] = "#pragma OPENCL EXTENSION cl_khr_fp64 : enable\n";
 
 /* Neighbouring work-items take neighbouring indices, all of them one stride further in each turn. */
@@ -203,9 +205,9 @@ static divvy_status check_arguments(const struct dv_cl_device *device, const str
 static divvy_status calibrate(struct dv_cl_device *device, struct dv_cl_kernel *loaded, divvy_loaded *out_loaded)
 {
     uint64_t first_ns, next_ns, fixed_ns = UINT64_MAX;
-    DV_CL_TRY(dv_cl_try(device, loaded, &first_ns));
+    DV_CL_TRY(dv_cl_try(device, loaded, FIRST_PATIENCE_NS, &first_ns));
     for (int k = 0; k < TRIALS; k++) {
-        DV_CL_TRY(dv_cl_try(device, loaded, &next_ns));
+        DV_CL_TRY(dv_cl_try(device, loaded, 0, &next_ns));
         fixed_ns = next_ns < fixed_ns ? next_ns : fixed_ns;
     }
     out_loaded->fixed_ns = fixed_ns;
@@ -249,6 +251,8 @@ static divvy_status load(struct dv_cl_device *device, struct dv_cl_kernel *loade
     struct recipe recipe;
     struct dv_cl_key key;
     uint64_t before_ns = device->host->now_ns();
+    if (device->hung)
+        return device->host->fail(device->host, DIVVY_DEVICE_LOST, "\"%s\" hangs", device->found->name);
     DV_CL_TRY(check_kernel(device, loaded->kernel, &loaded->folds));
     DV_CL_TRY(write_recipe(device, loaded->kernel, loaded->folds, &recipe));
     DV_CL_TRY(key_of(device, &recipe, &key));

@@ -322,6 +322,14 @@ void dv_cl_clear(struct dv_cl_device *device, struct dv_cl_slot *slot)
     slot->busy = false;
 }
 
+bool dv_cl_trusts_shared(const struct dv_cl_slot *slot)
+{
+    for (unsigned k = 0; k < DIVVY_PARAMETERS_MAX; k++)
+        if (slot->shared[k] && !slot->shared[k]->valid)
+            return false;
+    return true;
+}
+
 void dv_cl_distrust_shared(struct dv_cl_slot *slot)
 {
     for (unsigned k = 0; k < DIVVY_PARAMETERS_MAX; k++)

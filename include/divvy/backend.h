@@ -143,7 +143,7 @@ struct divvy_host {
 #endif
         ;
 
-    /* The value of DIVVY_<BACKEND>_<name>, or NULL. */
+    /* The value of DIVVY_<BACKEND>_<name>, or of DIVVY_<BACKEND> if the name is ""; NULL if it is not set. */
     const char *(*option)(const divvy_host *host, const char *name);
 
     /* 128 bits of XXH3 over the bytes. */

@@ -47,7 +47,22 @@
  *             s->letters += isalpha(text[i]) != 0;
  *     }
  *
- * and may fail: divvy_fail(DIVVY_IO, "no such file"). */
+ * and may fail: divvy_fail(DIVVY_IO, "no such file").
+ *
+ * In C++17 all of this is the same, but for the call. Arguments stand in the order of the parameters, since names for
+ * them came with C++20, where they keep that order too; or they go into the struct, whose members begin as zero:
+ *
+ *     divvy_run(dv, saxpy, n, 2.0f, x, y);
+ *
+ *     saxpy_args args;
+ *     args.a = 2.0f;
+ *     args.x = x;
+ *     args.y = y;
+ *     args.with.partition = 4096;
+ *     divvy_run_kernel(dv, &saxpy_kernel, n, &args, sizeof args);
+ *
+ * The build of a file of kernels is one of C. A file whose bodies C++ refuses is included by a C file, which makes the
+ * call. No exception may leave a host kernel. */
 #ifndef DIVVY_KERNEL_H
 #define DIVVY_KERNEL_H
 
@@ -178,12 +193,14 @@ typedef ulong uint64_t;
 #define DIVVY__HIDDEN __attribute__((visibility("hidden")))
 
 #ifdef __cplusplus
-#include <cmath>
+#include <math.h> /* not <cmath>: sqrt(x) of a float is one of floats only if it was overloaded here */
 #define DIVVY__RESTRICT __restrict
 #define DIVVY__LINKAGE extern "C"
+#define DIVVY__ZERO = {}
 #else
 #define DIVVY__RESTRICT restrict
 #define DIVVY__LINKAGE extern
+#define DIVVY__ZERO
 #ifdef I
 #include <tgmath.h>
 #else /* <complex.h>, which comes with <tgmath.h>, takes the name I from programs that did not ask */
@@ -226,6 +243,9 @@ DIVVY__VECTORS(uchar)
              i < divvy__stop; i++, divvy__lane++)
 #define DIVVY_LANE divvy__lane
 
+/* A table of the kernel. __extension__, since before C++20 designated initialisers are one. */
+#define DIVVY__CONSTANT __extension__ static const
+
 /* A kernel in a file of kernels. The build of the file asks for one form per instruction-set level
  * (DIVVY__LEVEL) and for the table; everybody else gets the declarations, and the body to be checked. */
 #if defined(DIVVY__LEVEL)
@@ -251,25 +271,25 @@ DIVVY__VECTORS(uchar)
 #endif
 
 /* A host kernel is all of it at once. */
-#define DIVVY_HOST_KERNEL(name, ...)                                                                             \
-    DIVVY__ARGS(name, __VA_ARGS__)                                                                               \
-    static divvy_body name##_form;                                                                               \
-    static const divvy_form name##_forms[] = {{"host", name##_form}};                                            \
-    DIVVY__PARAMETERS(name, __VA_ARGS__)                                                                         \
-    static const divvy_kernel name##_kernel DIVVY__UNUSED = DIVVY__DESCRIPTOR(name, DIVVY_KERNEL_HOST, NULL, 0); \
-    DIVVY__FORM(name, static void name##_form, __VA_ARGS__)                                                      \
+#define DIVVY_HOST_KERNEL(name, ...)                                                                                \
+    DIVVY__ARGS(name, __VA_ARGS__)                                                                                  \
+    static divvy_body name##_form;                                                                                  \
+    static const divvy_form name##_forms[] = {{"host", name##_form}};                                               \
+    DIVVY__PARAMETERS(name, __VA_ARGS__)                                                                            \
+    DIVVY__CONSTANT divvy_kernel name##_kernel DIVVY__UNUSED = DIVVY__DESCRIPTOR(name, DIVVY_KERNEL_HOST, NULL, 0); \
+    DIVVY__FORM(name, static void name##_form, __VA_ARGS__)                                                         \
     static __attribute__((noinline)) void DIVVY__HEAD(name, __VA_ARGS__)
 
 /* The argument struct. */
 #define DIVVY__ARGS(name, ...)                     \
     struct name##_args {                           \
         DIVVY__EACH(DIVVY__MEMBER, ~, __VA_ARGS__) \
-        divvy_call_options with;                   \
+        divvy_call_options with DIVVY__ZERO;       \
     };
 #define DIVVY__MEMBER(x, k, p) DIVVY__CALL(DIVVY__MEMBER_, x, k, p)
-#define DIVVY__MEMBER_value(x, k, type, name, ...) type name;
-#define DIVVY__MEMBER_in(x, k, type, name, ...) type const *name;
-#define DIVVY__MEMBER_out(x, k, type, name, ...) type *name;
+#define DIVVY__MEMBER_value(x, k, type, name, ...) type name DIVVY__ZERO;
+#define DIVVY__MEMBER_in(x, k, type, name, ...) type const *name DIVVY__ZERO;
+#define DIVVY__MEMBER_out(x, k, type, name, ...) type *name DIVVY__ZERO;
 #define DIVVY__MEMBER_inout DIVVY__MEMBER_out
 #define DIVVY__MEMBER_all DIVVY__MEMBER_in
 #define DIVVY__MEMBER_halo DIVVY__MEMBER_in
@@ -328,16 +348,16 @@ DIVVY__VECTORS(uchar)
 #define DIVVY__ORIGIN(k, type) ((uintptr_t)divvy__slices[k].data - divvy__slices[k].base * sizeof(type))
 
 /* What the runtime must know of the parameters. */
-#define DIVVY__PARAMETERS(name, ...)                                                         \
-    DIVVY__EACH(DIVVY__MERGE, name, __VA_ARGS__)                                             \
-    static void name##_extents(const void *divvy__memory, size_t divvy__total DIVVY__UNUSED, \
-                               divvy_extent *divvy__extents)                                 \
-    {                                                                                        \
-        const struct name##_args *divvy__args DIVVY__UNUSED = divvy__memory;                 \
-        DIVVY__EACH(DIVVY__LOCAL, ~, __VA_ARGS__)                                            \
-        DIVVY__EACH(DIVVY__EXTENT, ~, __VA_ARGS__)                                           \
-    }                                                                                        \
-    static const divvy_parameter name##_parameters[] = {DIVVY__EACH(DIVVY__ROW, name, __VA_ARGS__)};
+#define DIVVY__PARAMETERS(name, ...)                                                                     \
+    DIVVY__EACH(DIVVY__MERGE, name, __VA_ARGS__)                                                         \
+    static void name##_extents(const void *divvy__memory, size_t divvy__total DIVVY__UNUSED,             \
+                               divvy_extent *divvy__extents)                                             \
+    {                                                                                                    \
+        const struct name##_args *divvy__args DIVVY__UNUSED = (const struct name##_args *)divvy__memory; \
+        DIVVY__EACH(DIVVY__LOCAL, ~, __VA_ARGS__)                                                        \
+        DIVVY__EACH(DIVVY__EXTENT, ~, __VA_ARGS__)                                                       \
+    }                                                                                                    \
+    DIVVY__CONSTANT divvy_parameter name##_parameters[] = {DIVVY__EACH(DIVVY__ROW, name, __VA_ARGS__)};
 
 #define DIVVY__MERGE(x, k, p) DIVVY__CALL(DIVVY__MERGE_, x, k, p)
 #define DIVVY__MERGE_value(...)
@@ -352,8 +372,8 @@ DIVVY__VECTORS(uchar)
 #define DIVVY__MERGE_result(x, k, type, name, merge, ...)                    \
     static void x##_merge_##name(void *divvy__into, const void *divvy__from) \
     {                                                                        \
-        type *divvy__a = divvy__into;                                        \
-        type const *divvy__b = divvy__from;                                  \
+        type *divvy__a = (type *)divvy__into;                                \
+        type const *divvy__b = (type const *)divvy__from;                    \
         merge(divvy__a, divvy__b);                                           \
     }
 
@@ -371,7 +391,7 @@ DIVVY__VECTORS(uchar)
 #define DIVVY__LOCAL_result(...)
 
 #define DIVVY__EXTENT(x, k, p) DIVVY__CALL(DIVVY__EXTENT_, x, k, p)
-#define DIVVY__SET_EXTENT(k, n, r) divvy__extents[k] = (divvy_extent){.elements = (size_t)(n), .radius = (size_t)(r)};
+#define DIVVY__SET_EXTENT(k, n, r) divvy__extents[k].elements = (size_t)(n), divvy__extents[k].radius = (size_t)(r);
 #define DIVVY__EXTENT_value(x, k, type, name, ...) DIVVY__SET_EXTENT(k, 0, 0)
 #define DIVVY__EXTENT_in(x, k, type, name, ...) DIVVY__SET_EXTENT(k, DIVVY__OR_1(__VA_ARGS__), 0)
 #define DIVVY__EXTENT_out DIVVY__EXTENT_in
@@ -409,12 +429,30 @@ DIVVY__VECTORS(uchar)
     DIVVY__SET_ROW(x, result, type, name, DIVVY_ELEMENT_OTHER, x##_merge_##name)
 
 /* The element of a fold; another type does not compile. */
+#ifdef __cplusplus
+#define DIVVY__ELEMENT(type, element)                    \
+    constexpr divvy_element divvy__element(const type *) \
+    {                                                    \
+        return element;                                  \
+    }
+DIVVY__ELEMENT(float, DIVVY_ELEMENT_FLOAT)
+DIVVY__ELEMENT(double, DIVVY_ELEMENT_DOUBLE)
+DIVVY__ELEMENT(int, DIVVY_ELEMENT_INT)
+DIVVY__ELEMENT(unsigned, DIVVY_ELEMENT_UINT)
+DIVVY__ELEMENT(long, sizeof(long) == 8 ? DIVVY_ELEMENT_LONG : DIVVY_ELEMENT_INT)
+DIVVY__ELEMENT(unsigned long, sizeof(long) == 8 ? DIVVY_ELEMENT_ULONG : DIVVY_ELEMENT_UINT)
+DIVVY__ELEMENT(long long, DIVVY_ELEMENT_LONG)
+DIVVY__ELEMENT(unsigned long long, DIVVY_ELEMENT_ULONG)
+#undef DIVVY__ELEMENT
+#define DIVVY__ELEMENT_OF(type) divvy__element((type *)0)
+#else
 #define DIVVY__ELEMENT_OF(type) \
     _Generic((type *)0, float *: DIVVY_ELEMENT_FLOAT, double *: DIVVY_ELEMENT_DOUBLE,                    \
              int *: DIVVY_ELEMENT_INT, unsigned *: DIVVY_ELEMENT_UINT,                                   \
              long *: sizeof(long) == 8 ? DIVVY_ELEMENT_LONG : DIVVY_ELEMENT_INT,                         \
              unsigned long *: sizeof(long) == 8 ? DIVVY_ELEMENT_ULONG : DIVVY_ELEMENT_UINT,              \
              long long *: DIVVY_ELEMENT_LONG, unsigned long long *: DIVVY_ELEMENT_ULONG)
+#endif
 
 #define DIVVY__DESCRIPTOR(name_, flags_, source_, source_bytes_)                                                     \
     {                                                                                                                \

@@ -29,6 +29,16 @@ static void write_whole(const char *line, size_t length)
     }
 }
 
+void dv_log_clean(char *text, const char *kept)
+{
+    for (unsigned char *at = (unsigned char *)text; *at; at++) {
+        if ((*at < 0x20 || *at == 0x7f) && !strchr(kept, *at))
+            *at = '?';
+        else if (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
+            at[0] = at[1] = '?';
+    }
+}
+
 void dv_log_v(divvy_log_level level, const char *area, const char *format, va_list values)
 {
     if (!dv_log_enabled(level))
@@ -38,6 +48,7 @@ void dv_log_v(divvy_log_level level, const char *area, const char *format, va_li
     int head = snprintf(line, room, "divvy: %s: ", area);
     size_t used = head < 0 ? 0 : (size_t)head < room ? (size_t)head : room - 1;
     vsnprintf(line + used, room - used, format, values);
+    dv_log_clean(line, "\n\t");
     size_t length = strlen(line);
     while (length > 0 && line[length - 1] == '\n')
         length--;

@@ -15,4 +15,9 @@ void dv_log(divvy_log_level level, const char *area, const char *format, ...) __
 void dv_log_v(divvy_log_level level, const char *area, const char *format, va_list values)
     __attribute__((format(printf, 3, 0)));
 
+/* Replaces the control characters of a text by '?', those of two bytes in UTF-8 too, but for those in `kept`: names and
+ * reasons may come from drivers, files and other programs, and a terminal obeys. Lines of the log and errors are cleaned
+ * of all but newlines and tabs. */
+void dv_log_clean(char *text, const char *kept);
+
 #endif

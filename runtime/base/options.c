@@ -1,7 +1,9 @@
 #include "base/options.h"
 
+#include "base/fork.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "base/trust.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -40,6 +42,7 @@ static bool parse_threads(const struct row *row, const char *text, void *out);
 static bool parse_name(const struct row *row, const char *text, void *out);
 static bool parse_choice(const struct row *row, const char *text, void *out);
 static bool parse_size(const struct row *row, const char *text, void *out);
+static bool parse_jobs(const struct row *row, const char *text, void *out);
 static bool parse_profile(const struct row *row, const char *text, void *out);
 
 static const char *const schedules[] = {"guarded", "static", "dynamic", "guided", NULL};
@@ -71,8 +74,9 @@ static const struct row rows[] = {
      FROM(SIZE, partition), NULL},
     {"DIVVY_PROFILE", "none", "a path for the profile; %p is the process, %t the time, %% a percent sign", "",
      parse_profile, INTO(profile), FROM(TEXT, profile), NULL},
-    {"DIVVY_PROFILE_JOBS", "16", "how many first and last jobs of each kernel keep their partitions: 0 or more", "16",
-     parse_size, INTO(profile_jobs), FROM(INT, profile_jobs), NULL},
+    {"DIVVY_PROFILE_JOBS", "16",
+     "how many first and last jobs of each kernel keep their partitions: 0 or more; -1 is none", "16", parse_jobs,
+     INTO(profile_jobs), FROM(INT, profile_jobs), NULL},
     {"DIVVY_PROGRESS", "auto", "progress on stderr: auto (on a terminal only), on or off", "auto", parse_choice,
      INTO(progress), FROM(TEXT, progress), progress_choices},
     {"DIVVY_LOG", "warn", "what is told on stderr: error, warn, info or debug", "warn", parse_choice, INTO(log),
@@ -80,8 +84,9 @@ static const struct row rows[] = {
     {"DIVVY_PLUGIN_PATH", "none", "folders searched for backends before the library's own, separated by ':'", "",
      parse_text, INTO(plugin_path), FROM(TEXT, plugin_path), NULL},
     {"DIVVY_CPU_LEVEL", "the best that the processor has",
-     "instruction-set level of the cpu backend: x86-64, x86-64-v3, x86-64-v4, armv8", NULL, NULL, 0, FIELD_NONE, 0,
-     NULL},
+     "instruction-set level of the cpu backend: x86-64, x86-64-v3 or x86-64-v4; elsewhere baseline", NULL, NULL, 0,
+     FIELD_NONE, 0, NULL},
+    {"DIVVY_SIM", "none", "the scenario of the sim backend: a path", NULL, NULL, 0, FIELD_NONE, 0, NULL},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
@@ -151,6 +156,12 @@ static bool parse_size(const struct row *row, const char *text, void *out)
         return false;
     *(size_t *)out = (size_t)size;
     return true;
+}
+
+/* -1 is none: a field of the options cannot say 0, which is "as the environment says". */
+static bool parse_jobs(const struct row *row, const char *text, void *out)
+{
+    return parse_size(row, strcmp(text, "-1") == 0 ? "0" : text, out);
 }
 
 static int find_choice(const char *const *choices, const char *text)
@@ -287,6 +298,7 @@ static bool remember(const char *name)
     } * warned;
     static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
+    dv_fork_guard(&mutex);
     pthread_mutex_lock(&mutex);
     struct warned *seen = warned;
     while (seen && strncmp(seen->name, name, sizeof seen->name - 1) != 0)
@@ -309,9 +321,11 @@ static void warn_of_unknown(const char *backends)
         if (strncmp(*entry, "DIVVY_", strlen("DIVVY_")) != 0 || !end)
             continue;
         char *name = strndup(*entry, (size_t)(end - *entry));
-        if (name && !is_known(name, backends) && remember(name))
+        if (name && !is_known(name, backends) && remember(name)) {
+            dv_log_clean(name, "");
             dv_log(DIVVY_LOG_WARN, "options", "%s is unknown and has no effect; did you mean %s?", name,
                    nearest_name(name));
+        }
         free(name);
     }
 }
@@ -344,12 +358,12 @@ static divvy_status read_row(const struct row *row, const divvy_options *options
     if (!text)
         text = environment(row->name);
     if (!text || !*text)
-        text = row->value;
+        text = row->value ? row->value : "";
     if (strcmp(text, "help") == 0) {
         fprintf(stderr, "%s: %s (default: %s)\n", row->name, row->help, row->standard);
         return dv_fail(DIVVY_INVALID, "%s%s asked for help: %s", origin, row->name, row->help);
     }
-    if (!row->parse(row, text, (char *)settings + row->out))
+    if (row->parse && !row->parse(row, text, (char *)settings + row->out))
         return dv_fail(DIVVY_INVALID, "%s%s is \"%s\"; it takes %s", origin, row->name, text, row->help);
     return DIVVY_OK;
 }
@@ -364,8 +378,7 @@ divvy_status dv_settings_read(const divvy_options *options, struct dv_settings *
     struct dv_settings settings = {0};
     divvy_status status = DIVVY_OK;
     for (size_t i = 0; i < ROWS && status == DIVVY_OK; i++)
-        if (rows[i].parse)
-            status = read_row(&rows[i], options, &settings);
+        status = read_row(&rows[i], options, &settings);
     if (status == DIVVY_OK && !has_all_texts(&settings))
         status = dv_fail(DIVVY_NO_MEMORY, "no memory for the settings");
     if (status != DIVVY_OK) {
@@ -395,7 +408,7 @@ void dv_settings_free(struct dv_settings *settings)
 const char *dv_backend_option(const char *backend, const char *name)
 {
     char variable[128];
-    int length = snprintf(variable, sizeof variable, "DIVVY_%s_%s", backend, name);
+    int length = snprintf(variable, sizeof variable, "DIVVY_%s%s%s", backend, *name ? "_" : "", name);
     if (length < 0 || (size_t)length >= sizeof variable)
         return NULL;
     for (char *at = variable; *at; at++)
@@ -407,20 +420,31 @@ const char *dv_backend_option(const char *backend, const char *name)
 
 static char cache_folder[PATH_MAX]; /* "" if there is none */
 
-/* What lies there is loaded as code by some drivers: nobody else may write to it. */
-static bool is_private(const char *folder)
-{
-    struct stat facts;
-    return lstat(folder, &facts) == 0 && S_ISDIR(facts.st_mode) && facts.st_uid == geteuid() &&
-           !(facts.st_mode & (S_IWGRP | S_IWOTH));
-}
-
 /* False if the path does not fit. */
 static bool extend(char *path, size_t size, const char *piece)
 {
     size_t used = strlen(path);
     int added = snprintf(path + used, size - used, "%s", piece);
     return added >= 0 && (size_t)added < size - used;
+}
+
+/* Makes a folder unless it is there. What lies in it is loaded as code by some drivers: it must not be another's. */
+static bool make_folder(const char *path, enum dv_trust as)
+{
+    struct stat facts = {0};
+    char *refusal = NULL;
+    bool there = mkdir(path, 0700) == 0 || errno == EEXIST;
+    if (there && as == DV_TRUST_ITSELF) /* not even a link, which another could have put into a folder of all */
+        there = lstat(path, &facts) == 0;
+    else if (there)
+        there = stat(path, &facts) == 0;
+    if (!there || !S_ISDIR(facts.st_mode))
+        dv_log(DIVVY_LOG_INFO, "options", "nothing is kept between runs: %s: %s", path,
+               there ? "it is not a folder" : strerror(errno));
+    else if ((refusal = dv_trust_look(path, NULL, as)) != NULL)
+        dv_log(DIVVY_LOG_WARN, "options", "nothing is kept between runs: %s", refusal);
+    free(refusal);
+    return there && S_ISDIR(facts.st_mode) && !refusal;
 }
 
 static void make_cache_folder(void)
@@ -436,11 +460,8 @@ static void make_cache_folder(void)
         return;
     if (!fits)
         return;
-    mkdir(path, 0700); /* may be there; if it cannot be made, the next one fails */
-    if (extend(path, sizeof path, "/divvy") && (mkdir(path, 0700) == 0 || errno == EEXIST) && is_private(path))
+    if (make_folder(path, DV_TRUST_ABOVE) && extend(path, sizeof path, "/divvy") && make_folder(path, DV_TRUST_ITSELF))
         memcpy(cache_folder, path, strlen(path) + 1);
-    else
-        dv_log(DIVVY_LOG_INFO, "options", "nothing is kept between runs: %s is not a folder of this user alone", path);
 }
 
 const char *dv_cache_folder(void)

@@ -27,7 +27,8 @@ struct dv_settings {
 divvy_status dv_settings_read(const divvy_options *options, struct dv_settings *out_settings);
 void dv_settings_free(struct dv_settings *settings);
 
-/* The value of DIVVY_<BACKEND>_<NAME> from the environment, or NULL: a backend's own options. */
+/* The value of DIVVY_<BACKEND>_<NAME> from the environment, of DIVVY_<BACKEND> for the name "", or NULL: a backend's own
+ * options. */
 const char *dv_backend_option(const char *backend, const char *name);
 
 /* The folder for things kept between runs, "<XDG_CACHE_HOME or ~/.cache>/divvy", made (0700) when first asked

@@ -37,6 +37,7 @@ void dv_error_set(const char *text)
     size_t length = strnlen(text, sizeof error_text - 1);
     memmove(error_text, text, length);
     error_text[length] = 0;
+    dv_log_clean(error_text, "\n\t");
 }
 
 const char *divvy_status_name(divvy_status status)

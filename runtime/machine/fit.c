@@ -1,5 +1,7 @@
 #include "machine/fit.h"
 
+#include "base/trust.h"
+
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -25,54 +27,48 @@ __attribute__((format(printf, 1, 2))) static char *reason(const char *format, ..
 
 /* ---- Who may write ---------------------------------------------------------------------------- */
 
-static bool others_may_write(const struct stat *facts)
+/* Whether a path without links lies in a folder. */
+static bool is_inside(const char *path, const char *folder)
 {
-    return (facts->st_mode & S_IWOTH) || ((facts->st_mode & S_IWGRP) && facts->st_gid != facts->st_uid);
+    size_t length = strlen(folder);
+    return strncmp(path, folder, length) == 0 && (path[length] == '/' || strcmp(folder, "/") == 0);
 }
 
-static bool is_trusted(uid_t owner)
+/* "/a/b" to "/a" to "/"; false at the end. */
+static bool go_up(char *path)
 {
-    return owner == 0 || owner == geteuid();
+    char *slash = strrchr(path, '/');
+    if (!slash || !slash[1])
+        return false;
+    slash[slash == path] = 0;
+    return true;
 }
 
-static char *refuse_mode(const char *path, const struct stat *facts)
+/* A folder without links, and those above it, up to the first in which this library lies as well: who can exchange that
+ * one can exchange the library. Changes `folder`. */
+static char *look_at_folders(char *folder, const char *own)
 {
-    return reason("%s can be written to by others than its owner (mode %03o); chmod go-w makes it safe", path,
-                  (unsigned)facts->st_mode & 0777);
+    char *refusal = dv_trust_look(folder, own, DV_TRUST_ITSELF);
+    while (!refusal && go_up(folder) && !(own && is_inside(own, folder)))
+        refusal = dv_trust_look(folder, own, DV_TRUST_ABOVE);
+    return refusal;
 }
 
-static char *look_at_folder(const char *path, bool *out_shared)
+char *dv_fit_folder(const char *path, const char *own)
 {
-    struct stat facts;
-    if (stat(path, &facts) != 0)
-        return reason("%s: %s", path, strerror(errno));
-    *out_shared = others_may_write(&facts);
-    if (*out_shared && !((facts.st_mode & S_ISVTX) && is_trusted(facts.st_uid)))
-        return refuse_mode(path, &facts);
-    return NULL;
-}
-
-char *dv_fit_folder(const char *path)
-{
-    bool shared = false;
-    return look_at_folder(path, &shared);
-}
-
-char *dv_fit_file(const char *path)
-{
-    struct stat facts;
-    bool shared = false;
-    if (stat(path, &facts) != 0)
-        return reason("%s: %s", path, strerror(errno));
-    if (others_may_write(&facts))
-        return refuse_mode(path, &facts);
-
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
-    char *refusal = folder ? look_at_folder(folder, &shared) : reason("%s: no memory", path);
+    char *folder = realpath(path, NULL);
+    char *refusal = folder ? look_at_folders(folder, own) : reason("%s: %s", path, strerror(errno));
     free(folder);
-    if (!refusal && shared && !is_trusted(facts.st_uid))
-        return reason("%s was put into a folder of all by user %u", path, (unsigned)facts.st_uid);
+    return refusal;
+}
+
+char *dv_fit_file(const char *path, const char *own)
+{
+    char *folder = realpath(path, NULL);
+    char *refusal = folder ? dv_trust_look(folder, own, DV_TRUST_ITSELF) : reason("%s: %s", path, strerror(errno));
+    if (!refusal && go_up(folder))
+        refusal = look_at_folders(folder, own);
+    free(folder);
     return refusal;
 }
 

@@ -5,13 +5,15 @@
 
 #include <divvy/backend.h>
 
-/* A folder to which only its owner may write. The owner's private group (whose number is the owner's) is the owner;
- * with the sticky bit, a folder of root or of this user is safe too. */
-char *dv_fit_folder(const char *path);
+/* A folder to which nobody may write but root, this user, and the owner of `own`, the file of this library or of the
+ * program that it is part of (without links; NULL: unknown): a user's build tree may be used by root. It belongs to one
+ * of them, and neither its group nor others may write to it, sticky bit or not; a private group, whose number is the
+ * owner's, is the owner. The folders above it are the same, up to the first in which `own` lies too, but there the
+ * sticky bit will do. */
+char *dv_fit_folder(const char *path, const char *own);
 
-/* A file to which only its owner may write, in a folder that fits; in one with the sticky bit, where anybody may put
- * files, it belongs to root or to this user. `path` is without links. */
-char *dv_fit_file(const char *path);
+/* A file of which all that holds as well, links followed. */
+char *dv_fit_file(const char *path, const char *own);
 
 /* The sanitizer of the file, told by the symbols that it wants, must be this library's: a sanitizer's runtime
  * that comes too late ends the process, so this is asked before loading. Other than ELF files pass. */

@@ -24,9 +24,13 @@ static const char *check_facts(const divvy_device_facts *facts)
     return NULL;
 }
 
+/* What a driver says of itself is shown on terminals. */
 static char *copy_text(const char *text)
 {
-    return strdup(text ? text : "");
+    char *copy = strdup(text ? text : "");
+    if (copy)
+        dv_log_clean(copy, "");
+    return copy;
 }
 
 static bool copy_facts(const divvy_device_facts *facts, divvy_device_facts *out)

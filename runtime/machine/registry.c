@@ -1,8 +1,10 @@
 #include "machine/registry.h"
 
 #include "base/clock.h"
+#include "base/fork.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "base/thread.h"
 #include "machine/fit.h"
 #include "machine/host.h"
 
@@ -12,7 +14,6 @@
 #include <limits.h>
 #include <link.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +113,13 @@ static bool own_file(struct path *out, bool *out_is_library)
     return realpath(*out_is_library ? map->l_name : "/proc/self/exe", out->text) != NULL;
 }
 
+/* Its path, for those who only ask who may change it; NULL if it is unknown. */
+static const char *own_path(struct path *own)
+{
+    bool is_library;
+    return own_file(own, &is_library) ? own->text : NULL;
+}
+
 /* Whether a file lies inside the tree that it was built in. */
 static bool is_in_build_tree(const char *file)
 {
@@ -150,7 +158,8 @@ static bool standard_folder(struct path *out)
 /* Returns why the file is refused, or NULL, and then sets *out_backend. */
 static char *open_file(const char *path, const char *name, const divvy_backend **out_backend)
 {
-    char *refusal = dv_fit_file(path);
+    struct path own;
+    char *refusal = dv_fit_file(path, own_path(&own));
     if (!refusal)
         refusal = dv_fit_sanitizer(path);
     if (refusal)
@@ -219,7 +228,8 @@ struct candidate {
 struct search {
     struct candidate *found;
     unsigned count;
-    char *tried; /* "/a, /b" */
+    char *tried;   /* "/a, /b" */
+    char *refused; /* "; /a can be written to ..."; NULL: none */
     bool out_of_memory;
 };
 
@@ -275,21 +285,24 @@ static void add_candidate(struct search *search, const char *folder, const char 
     free(fresh.name);
 }
 
-static void note_tried(struct search *search, const char *folder)
+/* Makes the text longer; without memory it stays. */
+static void append(char **text, const char *between, const char *more)
 {
     char *longer = NULL;
-    if (asprintf(&longer, "%s%s%s", search->tried ? search->tried : "", search->tried ? ", " : "", folder) < 0)
+    if (asprintf(&longer, "%s%s%s", *text ? *text : "", between, more) < 0)
         return;
-    free(search->tried);
-    search->tried = longer;
+    free(*text);
+    *text = longer;
 }
 
 static void search_folder(struct search *search, const char *folder)
 {
+    struct path own;
     struct dirent **entries;
-    note_tried(search, folder);
-    char *refusal = is_folder(folder) ? dv_fit_folder(folder) : NULL;
+    append(&search->tried, search->tried ? ", " : "", folder);
+    char *refusal = is_folder(folder) ? dv_fit_folder(folder, own_path(&own)) : NULL;
     if (refusal) {
+        append(&search->refused, "; ", refusal);
         if (note_attempt(folder, refusal))
             dv_log(DIVVY_LOG_WARN, "registry", "%s; no backend is loaded from there", refusal);
         free(refusal);
@@ -330,6 +343,7 @@ static void end_search(struct search *search)
     }
     free(search->found);
     free(search->tried);
+    free(search->refused);
 }
 
 /* ---- Choosing --------------------------------------------------------------------------------- */
@@ -358,8 +372,8 @@ static divvy_status choose_named(struct chosen *chosen, const struct search *sea
 {
     const struct candidate *candidate = find_candidate(search, name);
     if (!candidate)
-        return dv_fail(DIVVY_NO_BACKEND, "there is no backend \"%s\": no libdivvy_%s.so in %s", name, name,
-                       search->tried ? search->tried : "any folder");
+        return dv_fail(DIVVY_NO_BACKEND, "there is no backend \"%s\": no libdivvy_%s.so in %s%s", name, name,
+                       search->tried ? search->tried : "any folder", search->refused ? search->refused : "");
     struct known *known = know_file(candidate->path, candidate->name, chosen->core_count);
     if (!known)
         return dv_fail(DIVVY_NO_MEMORY, "no memory for backend %s", name);
@@ -415,8 +429,8 @@ static divvy_status choose_found(struct chosen *chosen, const struct search *sea
         }
     }
     if (chosen->count == 0)
-        return dv_fail(DIVVY_NO_BACKEND, "no backend can be used: looked for libdivvy_<name>.so in %s",
-                       search->tried ? search->tried : "no folder");
+        return dv_fail(DIVVY_NO_BACKEND, "no backend can be used: looked for libdivvy_<name>.so in %s%s",
+                       search->tried ? search->tried : "no folder", search->refused ? search->refused : "");
     return DIVVY_OK;
 }
 
@@ -431,6 +445,7 @@ divvy_status dv_registry_load(const struct dv_settings *settings, struct dv_plug
     struct chosen chosen = {.core_count = topology->core_count};
     divvy_status status;
 
+    dv_fork_guard(&mutex);
     pthread_mutex_lock(&mutex);
     search_all(&search, settings->plugin_path);
     if (search.out_of_memory)
@@ -478,22 +493,11 @@ static void *probe_here(void *argument)
     return NULL;
 }
 
-/* Drivers' threads inherit the mask of the thread that starts them, so none may get the program's signals. */
-static int start_without_signals(pthread_t *thread, struct probing *probing)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(thread, NULL, probe_here, probing);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error;
-}
-
 static void run_probe(struct probing *probing)
 {
     pthread_t thread;
     const uint64_t start = dv_now_ns();
-    int error = start_without_signals(&thread, probing);
+    int error = dv_thread_start(&thread, probe_here, probing);
     if (error) {
         probing->status = DIVVY_LIMIT;
         if (asprintf(&probing->error, "no thread could be started to probe: %s", strerror(error)) < 0)
@@ -519,6 +523,19 @@ static void end_probe(struct dv_plugin *plugin, const struct probing *probing)
         dv_log(DIVVY_LOG_WARN, plugin->name, "probing failed: %s", probing->error ? probing->error : "no memory");
     }
     pthread_cond_broadcast(&probed);
+}
+
+void dv_registry_forked(void)
+{
+    pthread_cond_init(&probed, NULL);
+    for (struct known *known = all_known; known; known = known->next) {
+        struct dv_plugin *plugin = &known->plugin;
+        if (plugin->probe != DV_PROBING)
+            continue;
+        plugin->probe = DV_UNPROBED; /* who probes has stayed behind, perhaps with the devices half told */
+        plugin->devices = NULL;
+        plugin->device_count = 0;
+    }
 }
 
 divvy_status dv_registry_probe(struct dv_plugin *plugin, const unsigned *cores, unsigned core_count, int nice)

@@ -43,6 +43,9 @@ divvy_status dv_registry_load(const struct dv_settings *settings, struct dv_plug
  * Returns the status of the probe, also of an earlier one. Any thread; several at once are one. */
 divvy_status dv_registry_probe(struct dv_plugin *plugin, const unsigned *cores, unsigned core_count, int nice);
 
+/* fork: what the child must forget. */
+void dv_registry_forked(void);
+
 /* Every path tried so far and what became of it, for `divvy info`. Rows are valid for ever. */
 struct dv_attempt {
     const char *path;

@@ -1,17 +1,17 @@
 #include "record/profile.h"
 
 #include "base/clock.h"
+#include "base/fork.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "record/file.h"
 #include "record/json.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* What memory is bounded by. Jobs that keep their partitions are as many as the user asked for. */
@@ -33,8 +33,8 @@ struct kernel_jobs {
 
 struct dv_profile {
     /* constant after opening */
-    char *path, *temporary;
-    FILE *file;
+    char *path;
+    struct dv_file file;
     size_t kept_jobs;
     pid_t process;
     struct dv_profile *next; /* under open_mutex */
@@ -52,74 +52,6 @@ static struct dv_profile *open_profiles;
 
 /* ---- Opening ---- */
 
-static divvy_status cannot_write(const char *path, int error)
-{
-    return dv_fail(DIVVY_IO, "cannot write the profile %s: %s", path, strerror(error));
-}
-
-/* The path from the root, links followed, so that a program may change its folder meanwhile and that two spellings
- * of one path are the same. */
-static divvy_status absolute_path(const char *path, char **out_path)
-{
-    char *folder = NULL;
-    divvy_status status = DIVVY_OK;
-
-    *out_path = realpath(path, NULL);
-    if (*out_path)
-        return DIVVY_OK;
-    if (errno != ENOENT)
-        return cannot_write(path, errno);
-
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    if (!*name)
-        return dv_fail(DIVVY_IO, "cannot write the profile %s: a path to a file is needed", *path ? path : "\"\"");
-    char *given = slash ? strndup(path, (size_t)(name - path)) : strdup(".");
-    folder = given ? realpath(given, NULL) : NULL;
-    if (!folder)
-        status = cannot_write(path, errno);
-    else if (asprintf(out_path, "%s/%s", strcmp(folder, "/") ? folder : "", name) < 0)
-        status = dv_fail(DIVVY_NO_MEMORY, "no memory for a profile");
-    if (status)
-        *out_path = NULL;
-    free(folder);
-    free(given);
-    return status;
-}
-
-/* Devices and pipes would be replaced by the finished file. */
-static divvy_status check_replaceable(const char *path)
-{
-    struct stat found;
-
-    if (stat(path, &found) == 0 && !S_ISREG(found.st_mode))
-        return dv_fail(DIVVY_IO, "cannot write the profile %s: it exists and is not a regular file", path);
-    return DIVVY_OK;
-}
-
-static divvy_status open_temporary(struct dv_profile *profile)
-{
-    int descriptor = -1;
-
-    for (unsigned attempt = 0; descriptor < 0 && attempt < 100; attempt++) {
-        free(profile->temporary);
-        if (asprintf(&profile->temporary, "%s.%ld-%u.part", profile->path, (long)getpid(), attempt) < 0) {
-            profile->temporary = NULL;
-            return dv_fail(DIVVY_NO_MEMORY, "no memory for a profile");
-        }
-        descriptor = open(profile->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (descriptor < 0 && errno != EEXIST)
-            break;
-    }
-    if (descriptor < 0)
-        return cannot_write(profile->path, errno);
-    profile->file = fdopen(descriptor, "w");
-    if (profile->file)
-        return DIVVY_OK;
-    close(descriptor);
-    unlink(profile->temporary);
-    return dv_fail(DIVVY_NO_MEMORY, "no memory for a profile");
-}
-
 static bool path_taken(const char *path)
 {
     for (const struct dv_profile *other = open_profiles; other; other = other->next)
@@ -133,7 +65,7 @@ static divvy_status take_path(struct dv_profile *profile, const char *path)
 {
     char *plain;
 
-    DV_TRY(absolute_path(path, &plain));
+    DV_TRY(dv_file_path(path, &plain));
     profile->path = strdup(plain);
     for (unsigned number = 2; profile->path && path_taken(profile->path); number++) {
         free(profile->path);
@@ -143,8 +75,7 @@ static divvy_status take_path(struct dv_profile *profile, const char *path)
     free(plain);
     if (!profile->path)
         return dv_fail(DIVVY_NO_MEMORY, "no memory for a profile");
-    DV_TRY(check_replaceable(profile->path));
-    return open_temporary(profile);
+    return dv_file_open(profile->path, &profile->file);
 }
 
 static void free_profile(struct dv_profile *profile);
@@ -162,6 +93,7 @@ divvy_status dv_profile_open(const char *path, size_t kept_jobs, const struct dv
     profile->process = getpid();
     profile->content.host = host;
 
+    dv_fork_guard(&open_mutex);
     pthread_mutex_lock(&open_mutex);
     divvy_status status = take_path(profile, path);
     if (status == DIVVY_OK) {
@@ -539,43 +471,40 @@ static bool list_jobs(struct dv_profile *profile)
     return true;
 }
 
-/* The errno of the first step that failed, 0 if the file is whole and on the disk. Closes the file. */
-static int finish_file(struct dv_profile *profile)
+static divvy_status write_content(struct dv_profile *profile)
 {
-    int error = 0;
+    profile->content.wall_ns = dv_now_ns() - profile->content.origin_ns;
+    if (profile->no_memory || !list_jobs(profile))
+        return dv_fail(DIVVY_NO_MEMORY, "cannot write the profile %s: memory ran out while recording", profile->path);
+    return dv_json_write(&profile->content, profile->file.stream);
+}
 
-    errno = 0;
-    if (fflush(profile->file) || ferror(profile->file))
-        error = errno ? errno : EIO;
-    /* Some file systems know no fsync. */
-    if (!error && fsync(fileno(profile->file)) && errno != EINVAL && errno != ENOTSUP)
-        error = errno;
-    if (fclose(profile->file) && !error)
-        error = errno;
-    profile->file = NULL;
-    if (!error && rename(profile->temporary, profile->path))
-        error = errno;
-    return error;
+/* A limit on the size of files is an error like a full disk, and does not end the program. */
+static void hold_size_signal(sigset_t *size_signal, sigset_t *before)
+{
+    sigemptyset(size_signal);
+    sigaddset(size_signal, SIGXFSZ);
+    pthread_sigmask(SIG_BLOCK, size_signal, before);
+}
+
+static void forget_size_signal(const sigset_t *size_signal, const sigset_t *before)
+{
+    if (sigismember(before, SIGXFSZ) == 0)
+        sigtimedwait(size_signal, NULL, &(struct timespec){0});
+    pthread_sigmask(SIG_SETMASK, before, NULL);
 }
 
 static divvy_status write_profile(struct dv_profile *profile)
 {
-    divvy_status status = DIVVY_OK;
+    sigset_t size_signal, before;
 
-    profile->content.wall_ns = dv_now_ns() - profile->content.origin_ns;
-    if (profile->no_memory || !list_jobs(profile))
-        status = dv_fail(DIVVY_NO_MEMORY, "cannot write the profile %s: memory ran out while recording", profile->path);
-    else
-        status = dv_json_write(&profile->content, profile->file);
-
-    if (status == DIVVY_OK) {
-        int error = finish_file(profile);
-        if (error)
-            status = cannot_write(profile->path, error);
-    }
-    if (status)
-        unlink(profile->temporary);
-    else
+    hold_size_signal(&size_signal, &before);
+    divvy_status status = write_content(profile);
+    if (status == DIVVY_OK)
+        status = dv_file_finish(&profile->file);
+    dv_file_drop(&profile->file);
+    forget_size_signal(&size_signal, &before);
+    if (status == DIVVY_OK)
         dv_log(DIVVY_LOG_INFO, "profile", "written to %s", profile->path);
     return status;
 }
@@ -625,9 +554,7 @@ static void free_profile(struct dv_profile *profile)
     }
     free(profile->kernels);
     free_content(&profile->content);
-    if (profile->file)
-        fclose(profile->file);
-    free(profile->temporary);
+    dv_file_leave(&profile->file);
     free(profile->path);
     pthread_mutex_destroy(&profile->mutex);
     free(profile);

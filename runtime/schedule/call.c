@@ -91,6 +91,19 @@ static divvy_status resolve_arguments(struct dv_job *job, const void *args, size
     return check_overlaps(job);
 }
 
+/* A size that the call asks for, else the one that the context was opened with; -1 is none. */
+static size_t size_or(size_t asked, size_t opened)
+{
+    size_t size = asked ? asked : opened;
+    return size == SIZE_MAX ? 0 : size;
+}
+
+/* The moment after which nothing starts; 0: there is none, or nobody will see it. */
+static uint64_t deadline_after(uint64_t now_ns, uint64_t timeout_ns)
+{
+    return timeout_ns && timeout_ns < UINT64_MAX - now_ns ? now_ns + timeout_ns : 0;
+}
+
 /* What the call asks for beside its arguments; what is not asked for is as opened. */
 static divvy_status resolve_options(struct dv_job *job, const divvy_call_options *with)
 {
@@ -102,13 +115,13 @@ static divvy_status resolve_options(struct dv_job *job, const divvy_call_options
     job->plan.schedule = crew->schedule;
     if (with->schedule)
         DV_TRY(dv_schedule_find(with->schedule, &job->plan.schedule));
-    job->partition = with->partition ? with->partition : crew->settings.partition;
-    job->first_partition = with->first_partition;
+    job->partition = size_or(with->partition, crew->settings.partition);
+    job->first_partition = size_or(with->first_partition, 0);
     if (job->partition && job->plan.schedule != &dv_guided)
         job->plan.schedule = &dv_dynamic; /* a fixed size leaves nothing to a schedule but to hand it out */
     job->plan.partition = job->partition;
     job->plan.first_partition = job->first_partition;
-    job->deadline_ns = with->timeout_ns ? job->submitted_ns + with->timeout_ns : 0;
+    job->deadline_ns = deadline_after(job->submitted_ns, with->timeout_ns);
     job->on_progress = with->on_progress;
     job->progress_arg = with->progress_arg;
     dv_progress_attach(job);

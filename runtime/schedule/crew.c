@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "base/thread.h"
 #include "schedule/pool.h"
 #include "schedule/relay.h"
 
@@ -224,7 +225,8 @@ static divvy_status add_devices(struct dv_crew *crew, struct dv_plugin *plugin)
             continue;
         pthread_mutex_lock(&dv_pool.mutex);
         unsigned before = atomic_load(&crew->unit_count);
-        status = add_unit(crew, found, item->units, -1);
+        if (!atomic_load(&crew->closing))
+            status = add_unit(crew, found, item->units, -1);
         if (atomic_load(&crew->unit_count) > before)
             join_jobs(crew);
         pthread_mutex_unlock(&dv_pool.mutex);
@@ -250,7 +252,7 @@ divvy_status dv_crew_probe(struct dv_crew *crew)
 {
     pthread_mutex_lock(&crew->probe_mutex);
     divvy_status status = DIVVY_OK;
-    for (unsigned p = 0; p < crew->plugin_count && atomic_load(&crew->unprobed); p++) {
+    for (unsigned p = 0; p < crew->plugin_count && atomic_load(&crew->unprobed) && !atomic_load(&crew->closing); p++) {
         struct dv_plugin *plugin = crew->plugins[p];
         if (is_eager(plugin) || (crew->filter.count && !is_named(crew, plugin)))
             continue;
@@ -270,6 +272,7 @@ static void *prober_main(void *argument)
     if (dv_crew_probe(crew) != DIVVY_OK)
         dv_log(DIVVY_LOG_INFO, "crew", "a backend could not be probed: %s", dv_error_text());
     dv_bell_ring(&dv_pool.work);
+    atomic_store(&crew->probed, true);
     return NULL;
 }
 
@@ -277,10 +280,18 @@ void dv_crew_probe_beside(struct dv_crew *crew)
 {
     if (atomic_exchange(&crew->probing, true))
         return;
-    crew->has_prober = pthread_create(&crew->prober, NULL, prober_main, crew) == 0;
+    crew->has_prober = dv_thread_start(&crew->prober, prober_main, crew) == 0;
 }
 
 /* ---- Opening and closing ---- */
+
+/* Whether this process has not been told yet. */
+static bool is_first_telling(void)
+{
+    static atomic_int told; /* the process that was: a child is another one */
+    const int process = (int)getpid();
+    return atomic_exchange(&told, process) != process;
+}
 
 /* What a child may not use after a fork: drivers whose threads stayed behind with the parent. */
 static void leave_out_forked(struct dv_crew *crew)
@@ -289,10 +300,10 @@ static void leave_out_forked(struct dv_crew *crew)
     for (unsigned p = 0; p < crew->plugin_count; p++) {
         struct dv_plugin *plugin = crew->plugins[p];
         bool lost = !is_eager(plugin) && plugin->prober != 0 && plugin->prober != getpid();
-        if (lost)
-            dv_log(DIVVY_LOG_WARN, "crew", "backend %s was opened before fork and is left out here", plugin->name);
-        else
+        if (!lost)
             crew->plugins[kept++] = plugin;
+        else if (is_first_telling())
+            dv_log(DIVVY_LOG_WARN, "crew", "backend %s was opened before fork and is left out here", plugin->name);
     }
     crew->plugin_count = kept;
 }
@@ -316,6 +327,8 @@ static divvy_status choose(struct dv_crew *crew)
             DV_TRY(probe_plugin(crew, crew->plugins[p]));
     if (eager)
         give_back_spare(crew, !picks_cores(crew, eager) && eager->device_count > 1);
+    if (!*crew->settings.bind) /* bound to a part of the cores, several processes would pile up on the same ones */
+        crew->bound = crew->core_count + crew->spare_count == crew->host->core_count;
     DV_TRY(dv_pool_enter(crew));
     crew->entered = true;
     DV_TRY(dv_relay_open(crew));
@@ -333,13 +346,15 @@ static divvy_status choose(struct dv_crew *crew)
     return DIVVY_OK;
 }
 
-/* Nothing is left: say what there is. */
+/* Nothing is left: say what there is, also where the filter had nobody look. */
 static divvy_status fail_empty(const struct dv_crew *crew)
 {
     char there[1024] = "";
     size_t used = 0;
     for (unsigned p = 0; p < crew->plugin_count; p++) {
-        const struct dv_plugin *plugin = crew->plugins[p];
+        struct dv_plugin *plugin = crew->plugins[p];
+        if (dv_registry_probe(plugin, NULL, 0, 0) != DIVVY_OK)
+            continue;
         for (unsigned d = 0; d < plugin->device_count && used < sizeof there - 1; d++) {
             int wrote = snprintf(there + used, sizeof there - used, "%s%s:%u (%s)", used ? ", " : "", plugin->name, d,
                                  plugin->devices[d].facts.name);
@@ -418,6 +433,26 @@ static bool settle_jobs(struct dv_crew *crew, uint64_t until)
     }
 }
 
+/* Nothing found from now on is added. True: nobody probes any more; else that takes long, and the prober is left behind
+ * with the crew. */
+static bool stop_prober(struct dv_crew *crew)
+{
+    pthread_mutex_lock(&dv_pool.mutex);
+    atomic_store(&crew->closing, true);
+    pthread_mutex_unlock(&dv_pool.mutex);
+    if (!crew->has_prober)
+        return true;
+    for (uint64_t begin = dv_now_ns(), now = begin; !atomic_load(&crew->probed) && now - begin < BUILD_PATIENCE_NS;
+         now = dv_now_ns())
+        dv_bell_sleep(&dv_pool.over, dv_bell_epoch(&dv_pool.over), now + 200000);
+    bool probed = atomic_load(&crew->probed);
+    if (probed)
+        pthread_join(crew->prober, NULL);
+    else
+        pthread_detach(crew->prober);
+    return probed;
+}
+
 bool dv_crew_close(struct dv_crew *crew)
 {
     bool settled = true;
@@ -425,9 +460,8 @@ bool dv_crew_close(struct dv_crew *crew)
         await_jobs(crew);
     uint64_t until = dv_now_ns() + PATIENCE_NS;
     if (crew->entered) {
-        settled = settle_jobs(crew, until);
-        if (crew->has_prober)
-            pthread_join(crew->prober, NULL);
+        settled = stop_prober(crew);
+        settled = settle_jobs(crew, until) && settled;
     }
     if (crew->entered && settled)
         dv_relay_close(crew);

@@ -4,6 +4,7 @@
 #include "machine/fold.h"
 #include "schedule/pool.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,27 +28,40 @@ static bool reserve_members(struct dv_job *job, unsigned capacity)
     return done;
 }
 
+/* How many rows beyond a partition its slice of an argument has: a halo's, on both sides. */
+static size_t rows_beyond(const struct dv_job *job, const struct dv_argument *argument)
+{
+    size_t radius = argument->radius < job->count ? argument->radius : job->count;
+    return 2 * radius < job->count ? 2 * radius : job->count;
+}
+
+/* The largest partition that a unit has memory for; 0: any. */
 static size_t cap_on(const struct dv_job *job, const struct dv_unit *unit)
 {
-    if (!unit->facts.max_slice_bytes && !unit->facts.memory_bytes)
+    const divvy_device_facts *facts = &unit->facts;
+    if (!facts->max_slice_bytes && !facts->memory_bytes)
         return 0;
-    size_t widest = 0, per_item = 0, whole = 0;
+    size_t cap = SIZE_MAX, per_item = 0;
+    uint64_t whole = 0, beyond = 0; /* once per job; beside the items of each partition */
     for (unsigned k = 0; k < job->kernel->parameter_count; k++) {
         const struct dv_argument *argument = &job->arguments[k];
-        if (argument->stride > widest)
-            widest = argument->stride;
+        size_t rows = rows_beyond(job, argument);
         per_item += argument->stride;
+        beyond += (uint64_t)rows * argument->stride;
         if (job->kernel->parameters[k].kind == DIVVY_KIND_all)
             whole += argument->bytes;
+        if (argument->stride && facts->max_slice_bytes) {
+            uint64_t fits = facts->max_slice_bytes / argument->stride;
+            fits = fits > rows ? fits - rows : 0;
+            cap = fits < cap ? (size_t)fits : cap;
+        }
     }
-    size_t cap = SIZE_MAX;
-    if (widest && unit->facts.max_slice_bytes)
-        cap = unit->facts.max_slice_bytes / widest;
-    if (per_item && unit->facts.memory_bytes) {
+    if (per_item && facts->memory_bytes) {
         /* Three quarters of what is there, shared by the partitions in flight. */
-        uint64_t room = unit->facts.memory_bytes / 4 * 3;
-        size_t fits = room > whole ? (room - whole) / unit->facts.depth / per_item : 0;
-        cap = fits < cap ? fits : cap;
+        uint64_t room = facts->memory_bytes / 4 * 3;
+        room = room > whole ? (room - whole) / facts->depth : 0;
+        uint64_t fits = room > beyond ? (room - beyond) / per_item : 0;
+        cap = fits < cap ? (size_t)fits : cap;
     }
     return cap ? cap : 1;
 }
@@ -86,6 +100,24 @@ void dv_job_seat_member(struct dv_job *job, unsigned m, struct dv_unit *unit, en
     pace->learning = rate->ns_per_item <= 0;
 }
 
+/* Nobody may run the job: say who there is, and what is against them but for the filter. */
+static divvy_status fail_empty(const struct dv_job *job, const char *devices)
+{
+    char there[1024] = "";
+    size_t used = 0;
+    for (unsigned m = 0; m < job->member_count && used < sizeof there - 1; m++) {
+        struct dv_unit *unit = job->crew->units[m];
+        const char *against = dv_unit_is_retired(unit)                                     ? " (retired)"
+                              : (job->kernel->flags & DIVVY_KERNEL_HOST) && unit->core < 0 ? " (no core)"
+                                                                                           : "";
+        int wrote = snprintf(there + used, sizeof there - used, "%s%s%s", used ? ", " : "", unit->id, against);
+        used += wrote > 0 ? (size_t)wrote : 0;
+    }
+    return dv_fail(DIVVY_NO_DEVICE, "%s: no device is left to run it%s%s%s; there are: %s", job->kernel->name,
+                   devices ? ": none passes the filter \"" : "", devices ? devices : "", devices ? "\"" : "",
+                   used ? there : "none");
+}
+
 /* Which members there are and how each stands. */
 static divvy_status seat_members(struct dv_job *job, const char *devices, const struct dv_filter *filter)
 {
@@ -110,8 +142,7 @@ static divvy_status seat_members(struct dv_job *job, const char *devices, const 
     }
     atomic_store(&job->alive, alive);
     if (alive == 0)
-        return dv_fail(DIVVY_NO_DEVICE, "%s: no device is left to run it%s%s%s", job->kernel->name,
-                       devices ? ": none passes the filter \"" : "", devices ? devices : "", devices ? "\"" : "");
+        return fail_empty(job, devices);
     if (devices && job->latecomers) { /* without a core among them there is nothing to wait beside */
         bool cores = false;
         for (unsigned m = 0; m < crew->core_count; m++)

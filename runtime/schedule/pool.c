@@ -3,12 +3,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "base/thread.h"
 #include "schedule/relay.h"
 #include "schedule/worker.h"
 
 #include <errno.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -134,13 +134,6 @@ static struct dv_job *pick_needed(struct dv_job *needy, int core, struct dv_memb
 
 /* ---- Workers ---- */
 
-static void block_signals(void)
-{
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, NULL);
-}
-
 /* Until the bell was rung since `seen`, and for as long as there is no reason to sleep: spins, and serves what comes
  * by the relay. */
 static void spin(struct dv_seat *seat, int core, unsigned seen)
@@ -167,7 +160,6 @@ static void spin(struct dv_seat *seat, int core, unsigned seen)
 static void *seat_main(void *argument)
 {
     int core = (int)(intptr_t)argument;
-    block_signals();
     for (;;) {
         unsigned seen = dv_bell_epoch(&dv_pool.work);
         if (atomic_load_explicit(&dv_pool.closing, memory_order_acquire))
@@ -198,10 +190,9 @@ static void *seat_main(void *argument)
 static void *driver_main(void *argument)
 {
     struct dv_driver *driver = argument;
-    block_signals();
     for (;;) {
         unsigned seen = dv_bell_epoch(&dv_pool.work);
-        if (atomic_load_explicit(&dv_pool.closing, memory_order_acquire))
+        if (atomic_load_explicit(&dv_pool.closing, memory_order_acquire) || atomic_load(&driver->left))
             break;
         struct dv_member *member;
         struct dv_job *job;
@@ -215,7 +206,10 @@ static void *driver_main(void *argument)
     }
     pthread_mutex_lock(&dv_pool.mutex);
     driver->ended = true;
+    bool left = atomic_load(&driver->left);
     pthread_mutex_unlock(&dv_pool.mutex);
+    if (left) /* its build or its hanging is over after all */
+        dv_unit_retire(driver->unit);
     dv_bell_ring(&dv_pool.over);
     return NULL;
 }
@@ -250,7 +244,7 @@ static divvy_status start_thread(pthread_t *thread, void *(*main)(void *argument
         return dv_fail(DIVVY_NO_MEMORY, "no memory for a worker");
     *birth = (struct birth){.main = main, .argument = argument, .core_count = core_count, .nice = nice};
     memcpy(birth->cores, cores, core_count * sizeof *cores);
-    int error = pthread_create(thread, NULL, be_born, birth);
+    int error = dv_thread_start(thread, be_born, birth);
     if (error) {
         free(birth);
         return dv_fail(DIVVY_LIMIT, "a worker could not be started: %s", strerror(error));
@@ -350,8 +344,9 @@ static bool dismiss(struct dv_driver *driver, uint64_t until)
         unsigned seen = dv_bell_epoch(&dv_pool.over);
         pthread_mutex_lock(&dv_pool.mutex);
         ended = driver->ended;
-        pthread_mutex_unlock(&dv_pool.mutex);
         waits = dv_now_ns() < until && !atomic_load(&driver->unit->building);
+        atomic_store(&driver->left, !ended && !waits);
+        pthread_mutex_unlock(&dv_pool.mutex);
         if (!ended && waits)
             dv_bell_sleep(&dv_pool.over, seen, until);
     }

@@ -24,6 +24,7 @@ struct dv_driver {
     unsigned users; /* crews */
     pthread_t thread;
     bool ended;                  /* under the mutex */
+    atomic_bool left;            /* nobody waits for it any more: written under the mutex */
     struct dv_driver *next_left; /* of those that were left behind */
 };
 

@@ -1,10 +1,12 @@
 #include "schedule/progress.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "schedule/worker.h"
 
 #include <sched.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 /* The line begins to show when a job has lasted this long, and moves on this often. */
@@ -18,7 +20,7 @@ static void draw_line(void *progress_arg, size_t done, size_t count)
     struct dv_job *job = progress_arg;
     uint64_t now = dv_now_ns(), last = atomic_load(&last_line_ns);
     bool shown = last > job->submitted_ns;
-    if (now - job->submitted_ns < PATIENCE_NS && !shown)
+    if (count == 0 || (now - job->submitted_ns < PATIENCE_NS && !shown))
         return;
     if (done < count && now - last < STEP_NS)
         return;
@@ -27,7 +29,10 @@ static void draw_line(void *progress_arg, size_t done, size_t count)
     char bar[31] = "..............................";
     for (int k = 0; k < (int)(part * 30); k++)
         bar[k] = '#';
-    fprintf(stderr, "\r%s [%s] %3.0f %%  %.0f s, %.0f s left %s", job->name, bar, part * 100, seconds,
+    char name[sizeof job->name];
+    memcpy(name, job->name, sizeof name);
+    dv_log_clean(name, "");
+    fprintf(stderr, "\r%s [%s] %3.0f %%  %.0f s, %.0f s left %s", name, bar, part * 100, seconds,
             part > 0 ? seconds * (1 - part) / part : 0, done == count ? "\n" : "");
 }
 

@@ -18,7 +18,8 @@ static bool are_known(const struct dv_plan *plan)
     return known;
 }
 
-/* Cumulative rounding, to whole granules where they fit: the sizes add up exactly. */
+/* Cumulative rounding, to whole granules where they fit: the sizes add up exactly. To the nearest, so that devices which
+ * are alike get the same ranges whether their speed is known or not. */
 static void lay_out(const struct dv_plan *plan, size_t *sizes)
 {
     bool known = are_known(plan);
@@ -31,7 +32,7 @@ static void lay_out(const struct dv_plan *plan, size_t *sizes)
     size_t given = 0;
     for (unsigned d = 0; d < plan->pace_count; d++) {
         before += speed_of(plan, d, known);
-        size_t end = d >= last ? plan->count : (size_t)(before / all * (double)plan->count);
+        size_t end = d >= last ? plan->count : (size_t)(before / all * (double)plan->count + 0.5);
         if (end > plan->count)
             end = plan->count;
         if (end < given || plan->paces[d].out)

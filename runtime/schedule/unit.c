@@ -116,8 +116,9 @@ const struct dv_load *dv_unit_load(struct dv_unit *unit, const divvy_kernel *ker
 void dv_unit_retire(struct dv_unit *unit)
 {
     atomic_store_explicit(&unit->state, DV_UNIT_RETIRED, memory_order_release);
+    unload_all(unit);
     void *device = unit->device;
-    unit->device = NULL; /* what is loaded goes with the device */
+    unit->device = NULL;
     if (device)
         unit->backend->close(device);
 }

@@ -574,7 +574,7 @@ static void work_device(struct dv_job *job, struct dv_member *member)
             previous_end = dv_now_ns();
         } else {
             if (outcome == DIVVY_LATE)
-                dv_error_set("a partition was not over at its deadline");
+                (void)dv_fail(DIVVY_DEVICE_LOST, "%s: a partition was not over at its deadline", unit->id);
             condemn(job, unit, dv_error_text());
             fail_task(job, member, task, outcome == DIVVY_LATE ? DV_LATE : DV_FAILED);
             failed = true;

@@ -2,50 +2,93 @@
  *
  *     bench_once plain|divvy BODIES
  *
- * plain: the same kernel, called as the C function that it is. */
-#include "bench.h"
-#include "work.h"
-
+ * plain: the same kernel, called as the C function that it is. A user's program: it links the library, and nothing
+ * of the benches. */
 #include <divvy/descriptor.h>
+#include <divvy/kernel.h>
+
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "nbody.cl"
+
+static float *array(size_t count)
+{
+    float *values = aligned_alloc(4096, (count * sizeof *values + 4095) / 4096 * 4096);
+    if (!values)
+        exit(1);
+    return values;
+}
+
 /* What this processor can run, roughly: forms stand from the plainest up. */
-static size_t best_form(const divvy_kernel *kernel)
+static size_t best_form(void)
 {
 #if defined(__x86_64__)
     size_t level = __builtin_cpu_supports("avx512vl") ? 2 : __builtin_cpu_supports("avx2") ? 1 : 0;
-    return level < kernel->form_count ? level : kernel->form_count - 1;
+    return level < nbody_kernel.form_count ? level : nbody_kernel.form_count - 1;
 #else
-    return kernel->form_count - 1;
+    return nbody_kernel.form_count - 1;
 #endif
 }
 
-static void call_form(struct bodies *work)
+static void call_form(struct nbody_args *args, size_t count)
 {
-    extern const divvy_kernel nbody_kernel;
-    divvy_body *body = nbody_kernel.forms[best_form(&nbody_kernel)].body;
-    divvy_slice slices[8] = {{.data = &work->softening, .bytes = sizeof work->softening}};
-    for (unsigned k = 0; k < 7; k++)
-        slices[1 + k] = (divvy_slice){.data = k < 4 ? work->at[k] : work->acceleration[k - 4],
-                                      .bytes = work->count * sizeof(float)};
-    body(slices, 0, work->count, work->count);
+    divvy_slice slices[8];
+    for (unsigned p = 0; p < 8; p++) {
+        void *at = (char *)args + nbody_kernel.parameters[p].offset;
+        slices[p] = (divvy_slice){.data = at, .bytes = sizeof(float)};
+        if (nbody_kernel.parameters[p].kind == DIVVY_KIND_value)
+            continue;
+        memcpy(&slices[p].data, at, sizeof slices[p].data);
+        slices[p].bytes = count * sizeof(float);
+    }
+    nbody_kernel.forms[best_form()].body(slices, 0, count, count);
+}
+
+/* The pulls of all bodies on each other cancel: what is left, against what there was. */
+static int is_right(const struct nbody_args *args, size_t count)
+{
+    double left = 0, all = 0;
+    for (size_t i = 0; i < count; i++) {
+        left += (double)args->mass[i] * args->ax[i];
+        all += fabs((double)args->mass[i] * args->ax[i]);
+    }
+    return all > 0 && fabs(left) < 1e-4 * all;
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 3)
+    size_t count = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
+    if (count == 0)
         return 2;
-    struct bodies work;
-    bodies_make(&work, strtoul(argv[2], NULL, 10));
+    float *at[4], *pull[3];
+    for (int c = 0; c < 4; c++) {
+        at[c] = array(count);
+        for (size_t i = 0; i < count; i++)
+            at[c][i] = c == 3 ? 1.0f : (float)((i + 1) * (size_t)(c * 97 + 31) % 1009) / 1009;
+    }
+    for (int c = 0; c < 3; c++)
+        pull[c] = memset(array(count), 0xff, count * sizeof(float));
+    struct nbody_args args = {.softening = 0.1f,
+                              .x = at[0],
+                              .y = at[1],
+                              .z = at[2],
+                              .mass = at[3],
+                              .ax = pull[0],
+                              .ay = pull[1],
+                              .az = pull[2]};
     if (strcmp(argv[1], "plain") == 0) {
-        call_form(&work);
+        call_form(&args, count);
     } else {
-        divvy *dv = work_open(NULL, "once");
-        bodies_run(dv, &work, "once", "divvy");
+        divvy *dv;
+        divvy_open(&dv, NULL);
+        if (divvy_run_kernel(dv, &nbody_kernel, count, &args, sizeof args) != DIVVY_OK) {
+            fprintf(stderr, "%s\n", divvy_error());
+            return 1;
+        }
         divvy_close(dv);
     }
-    bench_require(bodies_done(&work), "once", argv[1]);
-    bodies_free(&work);
-    return 0;
+    return !is_right(&args, count);
 }

@@ -189,6 +189,29 @@ static void check_refusals(void)
     CHECK(!exists("x.o"));
     CHECK_EQ(shell("CC=/nowhere/cc " COMPILE "two.cl -o x.o"), 1);
     CHECK_HAS(output, "cannot run /nowhere/cc");
+    CHECK_EQ(shell("CC=sub " COMPILE "two.cl -o x.o"), 1);
+    CHECK_HAS(output, "cannot run sub");
+    CHECK_EQ(shell("CC=' ' " COMPILE "two.cl -o x.o"), 1);
+    CHECK_HAS(output, "CC must name a C compiler");
+    static const char *const no_compilers[] = {"true", "false", "echo"};
+    for (size_t k = 0; k < sizeof no_compilers / sizeof *no_compilers; k++) {
+        CHECK_EQ(shell("CC=%s " COMPILE "two.cl -o x.o", no_compilers[k]), 1);
+        CHECK_HAS(output, "is not a C compiler that can be used");
+    }
+
+    /* The source is a file, and stays. */
+    CHECK_EQ(shell(COMPILE "sub -o x.o"), 1);
+    CHECK_HAS(output, "cannot read sub: it is not a regular file");
+    CHECK_EQ(shell("mkfifo pipe && " COMPILE "pipe -o x.o"), 1);
+    CHECK_HAS(output, "cannot read pipe: it is not a regular file");
+    CHECK_EQ(shell("cp two.cl same.cl && ln same.cl again.cl && " COMPILE "same.cl -o again.cl"), 2);
+    CHECK_HAS(output, "again.cl is the file of kernels");
+    CHECK_EQ(shell("cmp same.cl two.cl"), 0);
+
+    /* An object file that cannot be written to its end is told, and not left there. */
+    CHECK_EQ(shell("(ulimit -f 8; trap '' XFSZ; " COMPILE "two.cl -o x.o)"), 1);
+    CHECK(!exists("x.o"));
+
     CHECK_EQ(shell("TMPDIR=/nowhere " TOOL " two.cl -o x.o"), 1);
     CHECK_HAS(output, "cannot make a temporary folder /nowhere/");
 

@@ -31,9 +31,9 @@ forbid "a public header includes a foreign one" '#include <(hwloc|CL/|cJSON|cjso
 # One foreign header, one home.
 forbid "hwloc.h outside of topology.c" '#include <hwloc' $(find runtime tools backends -name '*.[ch]' ! -name topology.c)
 forbid "dlfcn.h outside of registry.c" '#include <dlfcn' $(find runtime tools -name '*.[ch]' ! -name registry.c)
-forbid "OpenCL outside of its backend" '#include <CL/' runtime tools kernels backends/cpu backends/serial
-forbid "cJSON outside of record/ and tools/" '#include <(cJSON|cjson)' runtime/base runtime/machine runtime/schedule \
-    runtime/flow runtime/divvy.c backends
+forbid "OpenCL outside of its backend" '#include <CL/' runtime tools kernels backends/cpu backends/serial backends/sim
+forbid "cJSON outside of record/, sim/ and tools/" '#include <(cJSON|cjson)' runtime/base runtime/machine runtime/schedule \
+    runtime/flow runtime/divvy.c backends/cpu backends/serial backends/opencl
 forbid "the environment is read outside of options.c" '\bgetenv *\(' \
     $(find runtime backends -name '*.[ch]' ! -name options.c)
 forbid "the environment is changed" '\b(setenv|putenv|unsetenv) *\(' runtime backends

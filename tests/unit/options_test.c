@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -151,7 +152,14 @@ static void test_environment(void)
     forget_environment();
     CHECK_EQ(dv_settings_read(&(divvy_options){.schedule = "nonsense"}, &settings), DIVVY_INVALID);
     CHECK_HAS(divvy_error(), "guarded, static, dynamic or guided");
-    CHECK_EQ(dv_settings_read(&(divvy_options){.profile_jobs = -1}, &settings), DIVVY_INVALID);
+    CHECK_EQ(dv_settings_read(&(divvy_options){.profile_jobs = -2}, &settings), DIVVY_INVALID);
+
+    /* -1 is none, whatever the variable says. */
+    setenv("DIVVY_PROFILE_JOBS", "5", 1);
+    CHECK_EQ(dv_settings_read(&(divvy_options){.profile_jobs = -1}, &settings), DIVVY_OK);
+    CHECK_EQ(settings.profile_jobs, 0);
+    dv_settings_free(&settings);
+    forget_environment();
 }
 
 static void test_values(void)
@@ -201,7 +209,7 @@ static void test_values(void)
         {"DIVVY_PARTITION", "18446744073709551616", "size"},
         {"DIVVY_PROFILE", "a%", "%p"},
         {"DIVVY_PROFILE", "a%d", "%p"},
-        {"DIVVY_PROFILE_JOBS", "-1", "0 or more"},
+        {"DIVVY_PROFILE_JOBS", "-2", "0 or more"},
         {"DIVVY_PROGRESS", "yes", "auto"},
         {"DIVVY_LOG", "warning", "error, warn, info or debug"},
         {"DIVVY_LOG", "2", "debug"},
@@ -209,10 +217,10 @@ static void test_values(void)
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
         bad(refused[i][0], refused[i][1], refused[i][2]);
 
-    /* "help" prints the variable's row to stderr and is INVALID, for every variable that the library parses. */
+    /* "help" prints the variable's row to stderr and is INVALID, for every variable. */
     for (size_t i = 0; i < dv_variable_count(); i++) {
         const struct dv_variable variable = dv_variable_at(i);
-        if (strcmp(variable.name, "DIVVY_CPU_LEVEL") == 0)
+        if (strcmp(variable.name, "DIVVY_CPU_LEVEL") == 0 || strcmp(variable.name, "DIVVY_SIM") == 0)
             continue;
         struct dv_settings settings;
         capture();
@@ -282,7 +290,11 @@ static void test_unknown_names(void)
     dv_settings_free(&settings);
     CHECK_HAS(release(), "DIVVY_MY_OWN_KNOB");
 
-    /* A backend reads its own by name, in capitals. */
+    /* A backend reads its own by name, in capitals, and the one that is called as itself by no name. */
+    setenv("DIVVY_SIM", "a.json", 1);
+    CHECK_STR(dv_backend_option("sim", ""), "a.json");
+    unsetenv("DIVVY_SIM");
+    CHECK(dv_backend_option("sim", "") == NULL);
     CHECK_STR(dv_backend_option("opencl", "ANYTHING"), "1");
     CHECK_STR(dv_backend_option("my-own", "knob"), "1");
     CHECK(dv_backend_option("opencl", "NOTHING") == NULL);
@@ -328,16 +340,84 @@ static void test_log(void)
     dv_log_set_level(DIVVY_LOG_WARN);
 }
 
+/* Control characters of a value or a name do not reach a terminal. */
+static void test_control_characters(void)
+{
+    struct dv_settings settings;
+    CHECK_EQ(read_with("DIVVY_LOG", "\033[2J\x7f\xc2\x9b\xc3\xa9", &settings), DIVVY_INVALID);
+    CHECK_HAS(divvy_error(), "\"?[2J???\xc3\xa9\"");
+    capture();
+    CHECK_EQ(read_with("DIVVY_\033[2J\n", "1", &settings), DIVVY_OK);
+    dv_settings_free(&settings);
+    CHECK_HAS(release(), "DIVVY_?[2J? is unknown");
+    capture();
+    dv_log(DIVVY_LOG_WARN, "test", "a\tb\nc\033d");
+    CHECK_STR(release(), "divvy: test: a\tb\nc?d\n");
+}
+
+/* In a child, since a process asks once: what is told of the cache below `base`. "": it was found good. */
+static const char *told_of_cache(const char *base)
+{
+    setenv("XDG_CACHE_HOME", base, 1);
+    capture();
+    pid_t child = fork();
+    if (child == 0)
+        _exit(dv_cache_folder() != NULL);
+    int end = 0;
+    waitpid(child, &end, 0);
+    const char *told = release();
+    CHECK(WIFEXITED(end) && WEXITSTATUS(end) == (*told == 0));
+    return told;
+}
+
 static void test_cache_folder(void)
 {
-    /* The folder is made for the user alone, below XDG_CACHE_HOME. */
     char base[] = "/tmp/options_test.XXXXXX", expected[64];
     struct stat facts;
     if (!CHECK(mkdtemp(base) != NULL))
         return;
-    setenv("XDG_CACHE_HOME", base, 1);
     snprintf(expected, sizeof expected, "%s/divvy", base);
+
+    /* A folder of others, or to which they may write, is not used: one warning names it and its mode. */
+    dv_log_set_level(DIVVY_LOG_INFO);
+    static const mode_t modes[] = {0777, 0702, 01777};
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        char mode[16];
+        snprintf(mode, sizeof mode, "(mode %04o)", (unsigned)modes[i]);
+        CHECK_EQ(mkdir(expected, 0700) | chmod(expected, modes[i]), 0);
+        CHECK_HAS(told_of_cache(base), expected);
+        CHECK_HAS(captured, mode);
+        CHECK(strchr(captured, '\n') == strrchr(captured, '\n'));
+        CHECK_EQ(rmdir(expected), 0);
+    }
+    if (geteuid() == 0) {
+        CHECK_EQ(mkdir(expected, 0700) | chown(expected, 54321, 54321), 0);
+        CHECK_HAS(told_of_cache(base), "belongs to user 54321");
+        CHECK_EQ(rmdir(expected), 0);
+    }
+
+    /* Nor one that others could exchange; into a folder with the sticky bit it may be put. */
+    CHECK_EQ(chmod(base, 0777), 0);
+    CHECK_HAS(told_of_cache(base), "(mode 0777) can be written to by others");
+    CHECK(access(expected, F_OK) != 0);
+    CHECK_EQ(chmod(base, 01777), 0);
+    CHECK_STR(told_of_cache(base), "");
+    CHECK_EQ(rmdir(expected), 0);
+    CHECK_EQ(chmod(base, 0700), 0);
+
+    /* What is no folder is left alone, and so is a link. */
+    CHECK_EQ(symlink("/tmp", expected), 0);
+    CHECK_HAS(told_of_cache(base), "not a folder");
+    CHECK_EQ(unlink(expected), 0);
+    CHECK_HAS(told_of_cache("/dev/null"), "/dev/null");
+    CHECK_HAS(told_of_cache("/nowhere/at/all"), "/nowhere/at/all: No such file");
+    dv_log_set_level(DIVVY_LOG_WARN);
+
+    /* The folder is made for the user alone, below XDG_CACHE_HOME, whatever the mask. */
+    setenv("XDG_CACHE_HOME", base, 1);
+    umask(0);
     CHECK_STR(dv_cache_folder(), expected);
+    umask(022);
     CHECK(stat(expected, &facts) == 0 && (facts.st_mode & 0777) == 0700);
     CHECK(dv_cache_folder() == dv_cache_folder());
     rmdir(expected);
@@ -353,6 +433,7 @@ int main(void)
     test_unknown_names();
     test_table();
     test_log();
+    test_control_characters();
     test_cache_folder();
     return check_summary();
 }

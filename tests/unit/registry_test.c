@@ -92,49 +92,116 @@ static void test_refusals(void)
     refused(text, "text", "libdivvy_text.so");
 }
 
-/* A file or folder that others may write to is not trusted. */
-static void test_writable(void)
+/* Loads the good plugin from a folder of the temporary one, made by a command in which %1$s is the folder. */
+static divvy_status load_good(const char *name, const char *command)
 {
     char folder[PATH_MAX];
     struct dv_plugin *plugin;
     unsigned count;
-    snprintf(folder, sizeof folder, "%s/file", temporary);
-    run("mkdir -m 755 %1$s && cp " PLUGINS "/libdivvy_good.so %1$s/ && chmod 666 %1$s/*", folder, "");
-    refused(folder, "good", "written to by others");
+    snprintf(folder, sizeof folder, "%s/%s", temporary, name);
+    run(command, folder, "");
+    return load(folder, "good", &plugin, &count);
+}
 
-    snprintf(folder, sizeof folder, "%s/folder", temporary);
-    run("mkdir %1$s && cp " PLUGINS "/libdivvy_good.so %1$s/ && chmod 755 %1$s/* && chmod 777 %1$s", folder, "");
-    CHECK_EQ(load(folder, "good", &plugin, &count), DIVVY_NO_BACKEND);
-    CHECK_HAS(divvy_error(), folder);
-    CHECK_HAS(outcome_of("/folder"), "written to by others");
+/* What others may write to is not trusted, and the error says what and how; a folder draws one warning, too. */
+static void test_writable(void)
+{
+    static const char *const file_modes[] = {"666", "757", "602", "777"};
+    char name[64], command[256];
+    for (size_t k = 0; k < sizeof file_modes / sizeof *file_modes; k++) {
+        snprintf(name, sizeof name, "file_%s", file_modes[k]);
+        snprintf(command, sizeof command,
+                 "mkdir -m 755 %%1$s && cp " PLUGINS "/libdivvy_good.so %%1$s/ && chmod %s %%1$s/*", file_modes[k]);
+        CHECK_EQ(load_good(name, command), DIVVY_BAD_PLUGIN);
+        CHECK_HAS(divvy_error(), "libdivvy_good.so (mode 0");
+        CHECK_HAS(divvy_error(), file_modes[k]);
+        CHECK_HAS(divvy_error(), "can be written to by others");
+    }
+    /* The sticky bit does not help: others could still put files there. */
+    static const char *const folder_modes[] = {"777", "1777", "703"};
+    for (size_t k = 0; k < sizeof folder_modes / sizeof *folder_modes; k++) {
+        snprintf(name, sizeof name, "folder_%s", folder_modes[k]);
+        snprintf(command, sizeof command,
+                 "mkdir %%1$s && cp " PLUGINS "/libdivvy_good.so %%1$s/ && chmod 755 %%1$s/* && chmod %s %%1$s",
+                 folder_modes[k]);
+        CHECK_EQ(load_good(name, command), DIVVY_NO_BACKEND);
+        CHECK_HAS(divvy_error(), name);
+        CHECK_HAS(divvy_error(), "can be written to by others");
+        CHECK_HAS(outcome_of(name), folder_modes[k]);
+    }
 
-    /* With the sticky bit nobody can replace another's file. */
-    snprintf(folder, sizeof folder, "%s/sticky", temporary);
-    run("mkdir %1$s && cp " PLUGINS "/libdivvy_good.so %1$s/ && chmod 755 %1$s/* && chmod 1777 %1$s", folder, "");
-    CHECK_EQ(load(folder, "good", &plugin, &count), DIVVY_OK);
+    /* A link does not make a file trusted, nor a folder. */
+    CHECK_EQ(load_good("link", "mkdir -m 755 %1$s && ln -s ../folder_777/libdivvy_good.so %1$s/"), DIVVY_BAD_PLUGIN);
+    CHECK_HAS(divvy_error(), "/folder_777 (mode 0777) can be written to by others");
+    CHECK_EQ(load_good("link_folder", "ln -s folder_777 %1$s"), DIVVY_NO_BACKEND);
+    CHECK_HAS(divvy_error(), "/folder_777 (mode 0777) can be written to by others");
 
-    /* A link does not make a file trusted. */
-    snprintf(folder, sizeof folder, "%s/link", temporary);
-    run("mkdir -m 755 %1$s && ln -s ../folder/libdivvy_good.so %1$s/", folder, "");
-    CHECK_EQ(load(folder, "good", &plugin, &count), DIVVY_BAD_PLUGIN);
-    CHECK_HAS(divvy_error(), "/folder can be written to by others");
+    /* Who may write to a folder above can exchange the one below, unless the sticky bit keeps what is not his. */
+    CHECK_EQ(load_good("above_777/plugins", "mkdir -p %1$s && cp " PLUGINS "/libdivvy_good.so %1$s/ && chmod 755 %1$s/*"
+                                            " && chmod 777 %1$s/.."),
+             DIVVY_NO_BACKEND);
+    CHECK_HAS(divvy_error(), "/above_777 (mode 0777) can be written to by others");
+    CHECK_EQ(load_good("above_1777/plugins", "mkdir -p %1$s && cp " PLUGINS "/libdivvy_good.so %1$s/ && chmod 755 "
+                                             "%1$s/* && chmod 1777 %1$s/.."),
+             DIVVY_OK);
+}
 
-    /* The group may write only if it is the owner's private one. */
+/* Runs this program's copy, which loads the good plugin from `folder` and is good if it could. */
+static int copy_loads(const char *copy, const char *folder)
+{
+    char command[3 * PATH_MAX];
+    snprintf(command, sizeof command, "%s load %s", copy, folder);
+    int end = system(command);
+    return WIFEXITED(end) && WEXITSTATUS(end) == 0;
+}
+
+/* Who owns it: takes a superuser, who can give files away. */
+static void test_owner(const char *self)
+{
+    char folder[PATH_MAX], copy[PATH_MAX];
     if (geteuid() != 0)
         return;
-    snprintf(folder, sizeof folder, "%s/group", temporary);
-    run("mkdir -m 755 %1$s && cp " PLUGINS "/libdivvy_good.so %1$s/ && chgrp 54321 %1$s/* && chmod 664 %1$s/*", folder,
-        "");
-    refused(folder, "good", "written to by others");
+    /* The group may write only if it is the owner's private one. */
+    CHECK_EQ(load_good("group", "mkdir -m 755 %1$s && cp " PLUGINS "/libdivvy_good.so %1$s/ && chgrp 54321 %1$s/* && "
+                                "chmod 664 %1$s/*"),
+             DIVVY_BAD_PLUGIN);
+    CHECK_HAS(divvy_error(), "can be written to by others");
+    CHECK_EQ(load_good("private", "mkdir -m 755 %1$s && cp " PLUGINS "/libdivvy_good.so %1$s/ && chmod 664 %1$s/*"),
+             DIVVY_OK);
 
-    /* Into a sticky folder anybody may put files: only those of root and of this user count. */
-    snprintf(folder, sizeof folder, "%s/foreign", temporary);
-    run("mkdir %1$s && cp " PLUGINS "/libdivvy_good.so %1$s/ && chown 54321 %1$s/* && chmod 1777 %1$s", folder, "");
-    refused(folder, "good", "by user 54321");
+    /* Another user's file or folder is not trusted, whatever its mode. */
+    CHECK_EQ(load_good("foreign_file",
+                       "mkdir -m 755 %1$s && cp " PLUGINS "/libdivvy_good.so %1$s/ && chmod 755 %1$s/* && "
+                       "chown 54321 %1$s/*"),
+             DIVVY_BAD_PLUGIN);
+    CHECK_HAS(divvy_error(), "libdivvy_good.so (mode 0755) belongs to user 54321");
+    CHECK_EQ(load_good("foreign",
+                       "mkdir -m 755 %1$s && cp " PLUGINS "/libdivvy_good.so %1$s/ && chmod 755 %1$s/* && chown "
+                       "54321 %1$s"),
+             DIVVY_NO_BACKEND);
+    CHECK_HAS(divvy_error(), "/foreign (mode 0755) belongs to user 54321");
 
-    snprintf(folder, sizeof folder, "%s/private", temporary);
-    run("mkdir -m 755 %1$s && cp " PLUGINS "/libdivvy_good.so %1$s/ && chmod 664 %1$s/*", folder, "");
-    CHECK_EQ(load(folder, "good", &plugin, &count), DIVVY_OK);
+    /* But the owner of the library, here of the program that it is part of, is: it could be exchanged as well. So a user's
+     * build tree can be used by root. */
+    snprintf(folder, sizeof folder, "%s/tree/plugins", temporary);
+    snprintf(copy, sizeof copy, "%s/tree/copy", temporary);
+    run("mkdir -p %1$s && cp " PLUGINS "/libdivvy_good.so %1$s/ && chmod 755 %1$s/*", folder, "");
+    run("cp %1$s %2$s", self, copy);
+    run("chown -R 54321 %1$s/..", folder, "");
+    CHECK(copy_loads(copy, folder));
+    run("chown 54322 %1$s/*", folder, "");
+    CHECK(!copy_loads(copy, folder));
+    run("chown 54321 %1$s/* && chown 0 %2$s", folder, copy);
+    CHECK(!copy_loads(copy, folder));
+    run("chown -R 0 %1$s/..", folder, "");
+    CHECK(copy_loads(copy, folder));
+
+    /* And a folder in which the library lies too may be anybody's: there it could be exchanged as well. */
+    run("chmod 777 %1$s/..", folder, "");
+    CHECK(copy_loads(copy, folder));
+    run("mv %2$s %1$s/../../copy", folder, copy);
+    snprintf(copy, sizeof copy, "%s/copy", temporary);
+    CHECK(!copy_loads(copy, folder));
 }
 
 /* ---- Finding ---------------------------------------------------------------------------------- */
@@ -276,10 +343,19 @@ static int print_where(void)
     return EXIT_SUCCESS;
 }
 
+static int load_from(const char *folder)
+{
+    struct dv_plugin *plugin;
+    unsigned count;
+    return load(folder, "good", &plugin, &count) == DIVVY_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
     char self[PATH_MAX];
     dv_log_set_level(DIVVY_LOG_ERROR);
+    if (argc > 2 && strcmp(argv[1], "load") == 0)
+        return load_from(argv[2]);
     if (argc > 1 && strcmp(argv[1], "where") == 0)
         return print_where();
     umask(022);
@@ -287,6 +363,7 @@ int main(int argc, char **argv)
         return check_summary();
     test_refusals();
     test_writable();
+    test_owner(self);
     test_finding();
     test_probing();
     test_standard_folder(self);

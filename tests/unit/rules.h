@@ -1,4 +1,4 @@
-/* What the tests of the rules share: contexts with fake devices, and a clock. */
+/* What the tests of the rules share: contexts with fake devices, a clock, and what was said on stderr. */
 #ifndef RULES_H
 #define RULES_H
 
@@ -74,6 +74,59 @@ static inline void fake_behave(void)
 {
     for (unsigned d = 0; d < FAKE_DEVICES; d++)
         memset(fake_at(d), 0, sizeof(struct fake_order));
+}
+
+/* What a file holds, which is removed. The caller frees it. */
+static inline char *read_away(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    char *text = calloc(1, 1 << 22);
+    if (file) {
+        text[fread(text, 1, (1 << 22) - 1, file)] = 0;
+        fclose(file);
+    }
+    unlink(path);
+    return text;
+}
+
+/* From now on stderr is kept, until it is heard. */
+struct hearing {
+    int stderr_before;
+    char path[32];
+};
+
+static inline struct hearing *the_hearing(void)
+{
+    static struct hearing hearing;
+    return &hearing;
+}
+
+static inline void begin_hearing(void)
+{
+    struct hearing *hearing = the_hearing();
+    fflush(stderr);
+    int file = mkstemp(strcpy(hearing->path, "/tmp/ruleslogXXXXXX"));
+    hearing->stderr_before = dup(STDERR_FILENO);
+    dup2(file, STDERR_FILENO);
+    close(file);
+}
+
+/* What was said since. The caller frees it. */
+static inline char *heard(void)
+{
+    struct hearing *hearing = the_hearing();
+    fflush(stderr);
+    dup2(hearing->stderr_before, STDERR_FILENO);
+    close(hearing->stderr_before);
+    return read_away(hearing->path);
+}
+
+static inline size_t occurrences(const char *text, const char *part)
+{
+    size_t count = 0;
+    for (const char *at = text; (at = strstr(at, part)) != NULL; at += strlen(part))
+        count++;
+    return count;
 }
 
 /* Ends a test that hangs, which no rule allows. */

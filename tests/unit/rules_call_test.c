@@ -99,8 +99,8 @@ static void check_everywhere(void)
             check_mark(dv, 0, (divvy_call_options){.schedule = schedules[s]});
             check_mark(dv, PRIME, (divvy_call_options){.schedule = schedules[s], .partition = 7});
             check_mark(dv, PRIME, (divvy_call_options){.schedule = schedules[s], .first_partition = 1000});
-            check_mark(dv, PRIME, (divvy_call_options){.schedule = schedules[s], .partition = SIZE_MAX});
-            check_mark(dv, PRIME, (divvy_call_options){.schedule = schedules[s], .first_partition = SIZE_MAX});
+            check_mark(dv, PRIME, (divvy_call_options){.schedule = schedules[s], .partition = SIZE_MAX - 1});
+            check_mark(dv, PRIME, (divvy_call_options){.schedule = schedules[s], .first_partition = SIZE_MAX - 1});
             check_shares(dv, PRIME);
         }
         divvy_close(dv);
@@ -124,7 +124,8 @@ static void check_sizes(divvy *dv)
 {
     ulong total;
     // A fixed size holds for all partitions but the last. (A fold runs in blocks of 16384 indices.)
-    static const size_t sizes[][2] = {{10, 40}, {7, 40}, {40, 40}, {39, 40}, {100, 40}, {SIZE_MAX, 40}, {1, 3}, {1, 1}};
+    static const size_t sizes[][2] = {{10, 40},           {7, 40}, {40, 40}, {39, 40}, {100, 40},
+                                      {SIZE_MAX - 1, 40}, {1, 3},  {1, 1}};
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
         size_t size = sizes[k][0], count = sizes[k][1], whole = 0, cut = 0;
         atomic_store(&seen_count, 0);
@@ -152,6 +153,80 @@ static void check_first_size(divvy *dv)
     }
 }
 
+/* What is left out of a call is as opened, and what was left out there as the environment says; -1 is none. */
+static void check_none(void)
+{
+    enum { COUNT = 4000 };
+    static const struct {
+        size_t opened, called;
+        size_t partitions; /* 0: the schedule decides, and takes more than one */
+    } cases[] = {
+        {0, 0, COUNT / 40},    {0, 100, COUNT / 100},        {0, SIZE_MAX, 0},
+        {100, 0, COUNT / 100}, {100, 500, COUNT / 500},      {100, SIZE_MAX, 0},
+        {SIZE_MAX, 0, 0},      {SIZE_MAX, 100, COUNT / 100}, {SIZE_MAX, SIZE_MAX, 0},
+    };
+    ulong total;
+    setenv("DIVVY_PARTITION", "40", 1);
+    setenv("DIVVY_SCHEDULE", "static", 1);
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        divvy *dv = OPEN(.backend = "cpu", .devices = "cpu:0", .partition = cases[k].opened);
+        atomic_store(&seen_count, 0);
+        STATUS(DIVVY_OK, divvy_run(dv, note_sizes, COUNT, .total = &total, .with = {.partition = cases[k].called}));
+        if (!CHECK_EQ(seen_count, cases[k].partitions ? cases[k].partitions : 1))
+            fprintf(stderr, "  case %zu\n", k);
+        CHECK_STR(divvy_last(dv)->schedule, cases[k].partitions ? "dynamic" : "static");
+        divvy_close(dv);
+    }
+    unsetenv("DIVVY_PARTITION");
+    unsetenv("DIVVY_SCHEDULE");
+    // No time limit, and one that nobody will see the end of.
+    divvy *dv = OPEN(.backend = "cpu");
+    for (uint64_t late = 0; late < 3; late++)
+        check_mark(dv, PRIME, (divvy_call_options){.timeout_ns = UINT64_MAX - late * (UINT64_MAX / 8)});
+    check_mark(dv, PRIME, (divvy_call_options){.first_partition = SIZE_MAX});
+    divvy_close(dv);
+}
+
+/* ---- Programs built for an older or a newer library ---- */
+
+/* Options that end earlier are zero from there on; what a newer program has behind them is not looked at. */
+static void check_grown_structs(void)
+{
+    struct {
+        divvy_options known;
+        const char *unknown;
+    } options = {{.backend = "cpu", .threads = 1, .schedule = "nonsense"}, "later"};
+    divvy *dv;
+    STATUS(DIVVY_INVALID, divvy_open_sized(&dv, &options.known, sizeof options));
+    divvy_close(dv);
+    STATUS(DIVVY_OK, divvy_open_sized(&dv, &options.known, offsetof(divvy_options, schedule)));
+    CHECK_EQ(divvy_device_count(dv), 1);
+    options.known.schedule = "dynamic";
+
+    struct {
+        divvy_device known;
+        char unknown[16];
+    } device;
+    memset(&device, 0x5a, sizeof device);
+    STATUS(DIVVY_OK, divvy_device_at_sized(dv, 0, &device.known, offsetof(divvy_device, backend)));
+    CHECK_STR(device.known.id, "cpu:0");
+    CHECK_EQ(device.known.cores, 0x5a5a5a5a); // not written
+    STATUS(DIVVY_OK, divvy_device_at_sized(dv, 0, &device.known, sizeof device));
+    CHECK_EQ(device.known.cores, 1);
+    CHECK_EQ(device.unknown[0], 0x5a);
+
+    uint y[64];
+    struct toil_args args = {.turns = 1, .y = y, .with = {.name = "short", .schedule = "nonsense"}};
+    STATUS(DIVVY_INVALID, divvy_run_kernel(dv, &toil_kernel, 64, &args, sizeof args));
+    STATUS(DIVVY_OK, divvy_run_kernel(dv, &toil_kernel, 64, &args, offsetof(struct toil_args, with.schedule)));
+    CHECK_STR(divvy_last(dv)->name, "short");
+    STATUS(DIVVY_OK, divvy_run_kernel(dv, &toil_kernel, 64, &args, offsetof(struct toil_args, with)));
+    CHECK_STR(divvy_last(dv)->name, "toil");
+    divvy_close(dv);
+    STATUS(DIVVY_OK, divvy_open_sized(&dv, &options.known, sizeof options));
+    divvy_close(dv);
+}
+
 /* ---- Refusals ---- */
 
 static void check_refusals(divvy *dv)
@@ -165,6 +240,12 @@ static void check_refusals(divvy *dv)
                                     .with = {.schedule = "gaurded"}));
     CHECK_HAS(divvy_error(), "gaurded");
     CHECK_HAS(divvy_error(), "guarded");
+
+    // A forgotten value is zero: no turns at all.
+    uint unturned[8];
+    STATUS(DIVVY_OK, divvy_run(dv, toil, 8, .y = unturned));
+    for (uint i = 0; i < 8; i++)
+        CHECK_EQ(unturned[i], i);
 
     // A NULL array is refused by name, and so is the target of a fold.
     STATUS(DIVVY_INVALID, divvy_run(dv, mark, 64, .hits = NULL, .total = &total, .least = &least, .most = &most));
@@ -203,6 +284,7 @@ static void check_refusals(divvy *dv)
     fine.with.devices = "cpu:400";
     STATUS(DIVVY_NO_DEVICE, divvy_run_kernel(dv, &mark_kernel, 64, &fine, sizeof fine));
     CHECK_HAS(divvy_error(), "cpu:400");
+    CHECK_HAS(divvy_error(), "there are: cpu:0");
     fine.with.devices = NULL;
 
     // NULL for the kernel or the arguments, a kernel of another version, arguments that are too short.
@@ -224,9 +306,19 @@ static void check_refusals(divvy *dv)
     STATUS(DIVVY_INVALID, divvy_wait(future));
     CHECK_HAS(divvy_error(), "NULL");
 
-    // The error stays until the next failure: success does not take it away.
+    // The error stays until the next failure: no call that succeeds takes it away, or puts another in its place.
     STATUS(DIVVY_OK, divvy_run_kernel(dv, &mark_kernel, 64, &fine, sizeof fine));
-    CHECK_HAS(divvy_error(), "NULL");
+    divvy_future *wrong = divvy_submit(dv, mark, 64, .hits = NULL);
+    divvy *beside;
+    divvy_device device;
+    STATUS(DIVVY_OK, divvy_open(&beside, &(divvy_options){.backend = "cpu", .threads = 1}));
+    STATUS(DIVVY_OK, divvy_prepare(beside, mark));
+    CHECK(divvy_device_count(beside) > 0);
+    STATUS(DIVVY_OK, divvy_device_at(beside, 0, &device));
+    CHECK(divvy_last(beside) == NULL);
+    divvy_close(beside);
+    CHECK_HAS(divvy_error(), "\"hits\" is NULL");
+    STATUS(DIVVY_INVALID, divvy_wait(wrong));
 
     // A job that was refused is a finished job too.
     STATUS(DIVVY_INVALID, divvy_run(dv, mark, 64, .hits = NULL));
@@ -266,8 +358,12 @@ static void check_devices(void)
     divvy *dv = OPEN(.backend = "cpu,fake", .threads = 1);
     divvy_device device;
     size_t count = divvy_device_count(dv);
-    // Every backend was probed by the question: a core and the four fakes.
-    CHECK_EQ(count, 1 + FAKE_DEVICES);
+    // Every backend was probed by the question: a core and the fakes, but for the one made of a core that is used already.
+    CHECK_EQ(count, 1 + FAKE_DEVICES - 1);
+    for (size_t k = 0; k < count; k++) {
+        STATUS(DIVVY_OK, divvy_device_at(dv, k, &device));
+        CHECK(strcmp(device.name, "fake cores") != 0);
+    }
     STATUS(DIVVY_OK, divvy_device_at(dv, 0, &device));
     CHECK_STR(device.backend, "cpu");
     CHECK_EQ(device.type, DIVVY_CORE);
@@ -322,7 +418,7 @@ static void check_prepare(void)
     fake_behave();
     divvy *dv = OPEN(.backend = "cpu,fake");
     STATUS(DIVVY_OK, divvy_prepare(dv, mark));
-    for (unsigned d = 0; d < FAKE_DEVICES; d++)
+    for (unsigned d = 0; d < FAKE_CORES; d++)
         CHECK_EQ(fake_at(d)->loaded, 1);
     STATUS(DIVVY_OK, divvy_prepare(dv, mark));
     CHECK_EQ(fake_at(0)->loaded, 1);
@@ -334,6 +430,7 @@ static void check_prepare(void)
     STATUS(DIVVY_BUILD_FAILED, divvy_prepare(dv, mark));
     CHECK_HAS(divvy_error(), "told not to build mark");
     STATUS(DIVVY_NO_DEVICE, divvy_prepare(dv, note_sizes)); // host kernels run on cores only
+    CHECK_HAS(divvy_error(), "there are: fake:0 (no core)");
     divvy_close(dv);
     fake_behave();
 }
@@ -367,6 +464,8 @@ int main(void)
     divvy_close(other);
     divvy_close(dv);
 
+    check_none();
+    check_grown_structs();
     check_everywhere();
     check_devices();
     check_latecomers();

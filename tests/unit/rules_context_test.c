@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 static void check_toil(divvy *dv)
 {
@@ -35,6 +36,7 @@ static void check_failed(void)
     } wrong[] = {
         {{.backend = "nowhere"}, DIVVY_NO_BACKEND, "nowhere"},
         {{.backend = "cpu", .devices = "cpu:77"}, DIVVY_NO_DEVICE, "cpu:77"},
+        {{.backend = "cpu", .devices = "gpu"}, DIVVY_NO_DEVICE, "there are: cpu:0"},
         {{.backend = "cpu", .schedule = "gaurded"}, DIVVY_INVALID, "guarded"},
         {{.backend = "cpu", .devices = "cpu:1-"}, DIVVY_INVALID, "cpu:1-"},
         {{.backend = "cpu", .bind = "sideways"}, DIVVY_INVALID, "sideways"},
@@ -92,6 +94,67 @@ static void check_default(void)
     CHECK_EQ(divvy_device_count(NULL), 1);
     divvy_close(NULL);
     unsetenv("DIVVY_THREADS");
+}
+
+static void *use_default(void *argument)
+{
+    (void)argument;
+    check_toil(NULL);
+    return NULL;
+}
+
+/* Runs in a process of its own, which ends as programs end. */
+static bool in_child(void (*run)(void))
+{
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        atomic_store(&check_failures, 0);
+        run();
+        exit(atomic_load(&check_failures) ? EXIT_FAILURE : EXIT_SUCCESS);
+    }
+    int status = -1;
+    return waitpid(child, &status, 0) == child && status == 0;
+}
+
+static void use_by_many(void)
+{
+    pthread_t threads[8];
+    for (int t = 0; t < 8; t++)
+        pthread_create(&threads[t], NULL, use_default, NULL);
+    for (int t = 0; t < 8; t++)
+        pthread_join(threads[t], NULL);
+}
+
+static void fail_to_open(void)
+{
+    setenv("DIVVY_SCHEDULE", "sometimes", 1);
+    uint y[10];
+    STATUS(DIVVY_INVALID, divvy_run(NULL, toil, 10, .y = y));
+    unsetenv("DIVVY_SCHEDULE");
+    STATUS(DIVVY_INVALID, divvy_run(NULL, toil, 10, .y = y)); // as it was opened
+    divvy_close(NULL);
+    check_toil(NULL);
+}
+
+/* However many threads use it first at once, there is one default context, which the end of the process closes. */
+static void check_default_at_exit(void)
+{
+    char folder[] = "/tmp/rulesXXXXXX", path[64], second[80];
+    CHECK(mkdtemp(folder) != NULL);
+    snprintf(path, sizeof path, "%s/run.json", folder);
+    snprintf(second, sizeof second, "%s.2", path);
+    setenv("DIVVY_PROFILE", path, 1);
+    CHECK(in_child(use_by_many));
+    char *text = read_away(path);
+    CHECK_HAS(text, "\"toil\"");
+    CHECK(occurrences(text, "\"kernel\":\"toil\"") >= 8); // all of their jobs are in it
+    free(text);
+    CHECK(access(second, F_OK) != 0);
+    CHECK(in_child(fail_to_open));
+    CHECK_EQ(unlink(path), 0);
+    unsetenv("DIVVY_PROFILE");
+    CHECK_EQ(rmdir(folder), 0);
 }
 
 /* ---- Many ---- */
@@ -168,17 +231,20 @@ static char *read_text(const char *path)
 
 static void check_profile(void)
 {
-    char folder[] = "/tmp/rulesXXXXXX", path[64], second_path[80];
+    char folder[] = "/tmp/rulesXXXXXX", path[64], second_path[80], third_path[80];
     CHECK(mkdtemp(folder) != NULL);
     snprintf(path, sizeof path, "%s/run.json", folder);
     snprintf(second_path, sizeof second_path, "%s.2", path);
     divvy *dv = OPEN(.backend = "cpu,fake", .devices = "cpu,fake:0", .profile = path);
-    divvy *second = OPEN(.backend = "cpu", .profile = path);
+    divvy *second = OPEN(.backend = "cpu", .profile = path), *third = OPEN(.backend = "cpu", .profile = path);
     STATUS(DIVVY_OK, divvy_run(dv, stroll, 4, .ms = 1, .thread = (int[4]){0}, .with = {.name = "first \"job\""}));
     check_toil(dv);
     check_toil(second);
+    divvy_close(third);
     divvy_close(dv);
     divvy_close(second);
+    snprintf(third_path, sizeof third_path, "%s.3", path);
+    CHECK_EQ(unlink(third_path), 0);
     char *text = read_text(path), *second_text = read_text(second_path);
     if (CHECK(text && second_text)) {
         CHECK_HAS(text, "first \\\"job\\\"");
@@ -301,6 +367,7 @@ int main(void)
     limit_time(200);
     setenv("DIVVY_BACKEND", "cpu", 1);
     setenv("DIVVY_LOG", "error", 1);
+    check_default_at_exit(); // before there are threads
     check_failed();
     check_default();
     check_close();

@@ -3,6 +3,7 @@
 
 #include "rules.cl"
 
+#include <pthread.h>
 #include <sys/wait.h>
 
 static bool works(divvy *dv)
@@ -47,6 +48,118 @@ static int be_child(divvy *dv, divvy_future *future)
     return check_summary();
 }
 
+/* A backend whose threads stayed with the parent is left out, with one warning however often it is asked for; one that
+ * the parent did not use is not. */
+static int be_child_of_driver(divvy *dv, divvy_future *future)
+{
+    (void)dv, (void)future;
+    limit_time(30);
+    begin_hearing();
+    for (int k = 0; k < 3; k++) {
+        divvy *fresh = OPEN(.backend = "cpu,fake", .devices = k ? NULL : "cpu,fake", .log = "warn");
+        for (size_t d = 0; d < divvy_device_count(fresh); d++) {
+            divvy_device device = {0};
+            STATUS(DIVVY_OK, divvy_device_at(fresh, d, &device));
+            CHECK_STR(device.backend, "cpu");
+        }
+        CHECK(divvy_device_count(fresh) > 0);
+        CHECK(works(fresh));
+        divvy_close(fresh);
+    }
+    char *text = heard();
+    CHECK_EQ(occurrences(text, "backend fake was opened before fork and is left out"), 1);
+    CHECK_EQ(occurrences(text, "\n"), 1);
+    free(text);
+    return check_summary();
+}
+
+static int be_first_user(divvy *dv, divvy_future *future)
+{
+    (void)dv, (void)future;
+    limit_time(30);
+    divvy *fresh = OPEN(.backend = "cpu,fake", .devices = "cpu,fake:0");
+    CHECK(divvy_device_count(fresh) > 1);
+    CHECK(works(fresh));
+    divvy_close(fresh);
+    return check_summary();
+}
+
+/* Ends as programs end, without closing anything. */
+static int be_program(divvy *dv, divvy_future *future)
+{
+    (void)dv, (void)future;
+    CHECK(works(NULL));
+    exit(check_summary());
+}
+
+static bool fork_with(int (*be)(divvy *dv, divvy_future *future), divvy *dv, divvy_future *future)
+{
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        atomic_store(&check_failures, 0);
+        _exit(be(dv, future));
+    }
+    int status = -1;
+    return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static atomic_bool enough;
+
+static void *come_and_go(void *argument)
+{
+    (void)argument;
+    while (!atomic_load(&enough)) {
+        divvy *dv = OPEN(.backend = "cpu", .threads = 2);
+        uint y[100];
+        STATUS(DIVVY_OK, divvy_run(dv, toil, 100, .turns = 1, .y = y));
+        divvy_close(dv);
+    }
+    return NULL;
+}
+
+static int be_child_of_many(divvy *dv, divvy_future *future)
+{
+    (void)dv, (void)future;
+    limit_time(30);
+    CHECK(works(NULL));
+    divvy_close(NULL);
+    return check_summary();
+}
+
+/* Whatever other threads are doing when the process forks. */
+static void check_busy_parent(void)
+{
+    pthread_t threads[3];
+    for (int t = 0; t < 3; t++)
+        pthread_create(&threads[t], NULL, come_and_go, NULL);
+    for (int k = 0; k < 200; k++)
+        if (!CHECK(fork_with(be_child_of_many, NULL, NULL)))
+            break;
+    atomic_store(&enough, true);
+    for (int t = 0; t < 3; t++)
+        pthread_join(threads[t], NULL);
+}
+
+/* The profile of the parent's default context is the parent's, whatever children do and however they end. */
+static void check_profile(void)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/rulesfork%d.json", (int)getpid());
+    setenv("DIVVY_PROFILE", path, 1);
+    CHECK(works(NULL));
+    CHECK(fork_with(be_program, NULL, NULL));
+    CHECK(access(path, F_OK) != 0);
+    CHECK(works(NULL));
+    divvy_close(NULL);
+    char *text = read_away(path);
+    CHECK(occurrences(text, "\"kernel\":\"mark\"") >= 2);
+    free(text);
+    strcat(path, ".2"); // the child's own
+    CHECK_EQ(unlink(path), 0);
+    unsetenv("DIVVY_PROFILE");
+}
+
 int main(void)
 {
 #if defined(__SANITIZE_THREAD__)
@@ -54,23 +167,22 @@ int main(void)
 #endif
     limit_time(60);
     setenv("DIVVY_BACKEND", "cpu", 1);
+    check_profile();
     CHECK(works(NULL));
+    CHECK(fork_with(be_first_user, NULL, NULL));
     divvy *dv = OPEN(.backend = "cpu,fake", .devices = "cpu,fake:0");
     CHECK(works(dv));
     static uint y[2000000];
     for (int k = 0; k < 3; k++) {
         divvy_future *future = divvy_submit(dv, toil, 2000000, .turns = 20, .y = y);
-        pid_t child = fork();
-        if (child == 0)
-            _exit(be_child(dv, future));
-        int status = -1;
-        CHECK_EQ(waitpid(child, &status, 0), child);
-        CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        CHECK(fork_with(be_child, dv, future));
+        CHECK(fork_with(be_child_of_driver, dv, future));
         STATUS(DIVVY_OK, divvy_wait(future));
         CHECK_EQ(y[0] != 0, 1);
         CHECK(works(dv));
         CHECK(works(NULL));
     }
     divvy_close(dv);
+    check_busy_parent();
     return check_summary();
 }

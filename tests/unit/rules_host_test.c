@@ -149,10 +149,16 @@ static void check_errors(void)
     pthread_create(&thread, NULL, wait_elsewhere, NULL);
     pthread_join(thread, NULL);
     CHECK_HAS(divvy_error(), "mine");
-    // Names of statuses.
-    CHECK_STR(divvy_status_name(DIVVY_TIMED_OUT), "TIMED_OUT");
-    CHECK_STR(divvy_status_name(DIVVY_OK), "OK");
-    CHECK_STR(divvy_status_name((divvy_status)-99), "UNKNOWN");
+    // Statuses are ABI: neither their numbers nor their names change.
+    static const char *const names[] = {
+        "OK",          "INVALID",       "NO_MEMORY", "NO_DEVICE", "NO_BACKEND",        "BAD_PLUGIN", "BUILD_FAILED",
+        "DEVICE_LOST", "KERNEL_FAILED", "TIMED_OUT", "CANCELLED", "DEPENDENCY_FAILED", "NOT_FOUND",  "LIMIT",
+        "IO",          "UNSUPPORTED",   "INTERNAL",
+    };
+    for (int k = 0; k < (int)(sizeof names / sizeof *names); k++)
+        CHECK_STR(divvy_status_name((divvy_status)-k), names[k]);
+    CHECK_STR(divvy_status_name((divvy_status)-17), "UNKNOWN");
+    CHECK_STR(divvy_status_name((divvy_status)1), "UNKNOWN");
 }
 
 /* ---- Callbacks ---- */
@@ -219,6 +225,17 @@ static void check_callbacks(const char *devices, divvy_status expected)
 
 /* ---- Time ---- */
 
+static atomic_int begun, ended;
+
+DIVVY_HOST_KERNEL(linger, (value, int, ms), (out, int, y))
+{
+    atomic_fetch_add(&begun, 1);
+    sleep_ms((unsigned)ms);
+    DIVVY_FOR (i)
+        y[i] = 1;
+    atomic_fetch_add(&ended, 1);
+}
+
 /* When a job's time is over no further partition starts; those that run end. */
 static void check_timeout(void)
 {
@@ -234,6 +251,21 @@ static void check_timeout(void)
         CHECK(took > 45000000 && took < 1000000000);
     }
     STATUS(DIVVY_OK, divvy_run(dv, dawdle, 4, .ms = 1, .y = y, .with = {.timeout_ns = 60000000000}));
+    // A partition that runs on the host is waited for, and none begins after the time.
+    memset(y, 0, sizeof y);
+    for (int submitted = 0; submitted < 2; submitted++) {
+        divvy_future *patient = divvy_submit(dv, linger, 40, .ms = 150, .y = y,
+                                             .with = {.partition = 1, .timeout_ns = 30000000, .devices = "cpu:0"});
+        if (submitted)
+            sleep_ms(10);
+        STATUS(DIVVY_TIMED_OUT, divvy_wait(patient));
+        CHECK(begun <= 1 && ended == begun);
+        int before = begun;
+        sleep_ms(200);
+        CHECK_EQ(begun, before);
+        atomic_store(&begun, 0);
+        atomic_store(&ended, 0);
+    }
     // Also while it still waits for another job.
     divvy_future *slow = divvy_submit(dv, dawdle, 2, .ms = 200, .y = y, .with = {.partition = 2});
     sleep_ms(20); // a worker has begun it

@@ -262,7 +262,7 @@ static void test_static(void)
 
     /* Equal parts as long as anybody is unknown, then by speed; granules are kept. */
     dv_static.lay_out(&game.plan, sizes);
-    CHECK(sizes[0] == 33333 && sizes[1] == 33333 && sizes[2] == 33334);
+    CHECK(sizes[0] == 33333 && sizes[1] == 33334 && sizes[2] == 33333);
     know(&game, 100, 12.5, 0.1);
     dv_static.lay_out(&game.plan, sizes);
     CHECK(sizes[0] == 10000 && sizes[1] == 10000 && sizes[2] == 80000);

@@ -6,5 +6,6 @@
 int divvy_info(int argc, char **argv);
 int divvy_view(int argc, char **argv);
 int divvy_compile(int argc, char **argv);
+int divvy_bench(int argc, char **argv);
 
 #endif

@@ -229,6 +229,19 @@ static const char *installed_headers(struct compilation *c)
     return access(text(c, "%s/divvy/kernel.h", folder), R_OK) == 0 ? folder : NULL;
 }
 
+/* The file is read several times, and is not to be replaced by its object. */
+static int check_source(struct compilation *c)
+{
+    struct stat source, object;
+    if (stat(c->source, &source) != 0 || access(c->source, R_OK) != 0)
+        return complain(FAILED, "cannot read %s: %s", c->source, strerror(errno));
+    if (!S_ISREG(source.st_mode))
+        return complain(FAILED, "cannot read %s: it is not a regular file", c->source);
+    if (stat(c->object, &object) == 0 && object.st_dev == source.st_dev && object.st_ino == source.st_ino)
+        return complain(WRONG_USAGE, "%s is the file of kernels, and cannot be the object file too", c->object);
+    return GO_ON;
+}
+
 static int read_arguments(struct compilation *c, int argc, char **argv)
 {
     for (int at = 1; at < argc; at++) {
@@ -249,9 +262,7 @@ static int read_arguments(struct compilation *c, int argc, char **argv)
         return complain(FAILED, "CC must name a C compiler, not: %s", cc);
     if (!c->include_dir)
         c->include_dir = installed_headers(c);
-    if (access(c->source, R_OK) != 0)
-        return complain(FAILED, "cannot read %s: %s", c->source, strerror(errno));
-    return GO_ON;
+    return check_source(c);
 }
 
 /* ---- Signals and the temporary folder ------------------------------------------------------------ */
@@ -457,6 +468,8 @@ static int ask_compiler(struct compilation *c)
     const char *macros = read_file(c, in_folder(c, "macros", ".log"), &bytes);
     if (!macros)
         return FAILED;
+    if (!strstr(macros, "#define __STDC__ "))
+        return complain(FAILED, "%s is not a C compiler that can be used", c->cc.word[0]);
     bool x86 = strstr(macros, "#define __x86_64__ ") != NULL;
     c->clang = strstr(macros, "#define __clang__ ") != NULL;
     c->levels = x86 ? x86_levels : other_levels;
@@ -502,10 +515,13 @@ static void add_flags(struct compilation *c, struct words *command, const struct
     add(command, "-ffp-contract=fast");
     if (level->march)
         add(command, text(c, "-march=%s", level->march));
-    if (strcmp(level->name, "x86_64_v4") == 0)
+    bool widest = strcmp(level->name, "x86_64_v4") == 0;
+    if (widest)
         add(command, "-mprefer-vector-width=512");
     if (!c->clang) /* gcc jams loops over lanes into one that keeps the lanes in memory */
         add(command, "-fno-loop-unroll-and-jam");
+    if (!c->clang && widest && c->fast_math) /* its estimate of a root has more operations than the root takes time */
+        add(command, "-mrecip=!vec-sqrt");
     if (c->fast_math && c->clang && c->level_count > 1)
         add(command, "-fveclib=libmvec");
     add_preprocessor(c, command);

@@ -1,5 +1,6 @@
 /* divvy info: what divvy sees of this machine, and why. */
 #include "commands.h"
+#include "view.h"
 
 #include "base/log.h"
 #include "base/options.h"
@@ -90,6 +91,16 @@ static const struct dv_plugin *plugin_at(const struct findings *findings, const 
 
 /* ---- As text ---------------------------------------------------------------------------------- */
 
+/* Paths, reasons and values may hold anything; devices' texts were cleaned when they were announced. */
+static void put(const char *text)
+{
+    char *copy = strdup(text);
+    if (copy)
+        dv_log_clean(copy, "");
+    fputs(copy ? copy : "?", stdout);
+    free(copy);
+}
+
 /* "32 KiB", "1.5 GiB" */
 static const char *readable_bytes(uint64_t bytes, char *text, size_t size)
 {
@@ -131,7 +142,9 @@ static void print_host(const struct dv_topology *host)
     unsigned standard = 0;
     dv_topology_thread_count(0, &standard);
     printf("host%s\n", host->synthetic ? " (invented by HWLOC_SYNTHETIC)" : "");
-    printf("  processor  %s\n", *host->model ? host->model : "unknown");
+    printf("  processor  ");
+    put(*host->model ? host->model : "unknown");
+    printf("\n");
     printf("  cores      %u allowed of %u, %u hardware thread%s, %u kind%s\n", host->core_count, host->machine_cores,
            host->machine_threads, plural(host->machine_threads), host->kind_count, plural(host->kind_count));
     printf("  default    %u core%s\n", standard, plural(standard));
@@ -185,14 +198,20 @@ static void print_backends(const struct findings *findings)
     printf("\nbackends\n");
     for (size_t i = 0; i < count; i++) {
         const struct dv_plugin *plugin = plugin_at(findings, attempts[i].path);
-        printf("  %s\n             %s", attempts[i].path, without_path(&attempts[i]));
-        if (plugin && plugin->probe_status == DIVVY_OK)
+        printf("  ");
+        put(attempts[i].path);
+        printf("\n             ");
+        put(without_path(&attempts[i]));
+        if (plugin && plugin->probe_status == DIVVY_OK) {
             printf(", %u device%s, probed in %.1f ms\n", plugin->device_count, plural(plugin->device_count),
                    (double)plugin->probe_ns * 1e-6);
-        else if (plugin)
-            printf(", probing failed: %s\n", plugin->probe_error ? plugin->probe_error : "no memory");
-        else
+        } else if (plugin) {
+            printf(", probing failed: ");
+            put(plugin->probe_error ? plugin->probe_error : "no memory");
+            printf("\n");
+        } else {
             printf("%s\n", strcmp(attempts[i].outcome, "loaded") == 0 ? ", used only when DIVVY_BACKEND names it" : "");
+        }
     }
     if (count == 0)
         printf("  none looked for\n");
@@ -204,8 +223,11 @@ static void print_text(const struct findings *findings)
         print_host(findings->host);
     print_devices(findings);
     print_backends(findings);
-    if (findings->error)
-        printf("\nerror: %s\n", findings->error);
+    if (findings->error) {
+        printf("\nerror: ");
+        put(findings->error);
+        printf("\n");
+    }
 }
 
 /* ---- As JSON ---------------------------------------------------------------------------------- */
@@ -278,7 +300,10 @@ static void add_attempt(cJSON *backends, const struct findings *findings, const 
 static int print_tree(cJSON *root)
 {
     char *text = cJSON_Print(root);
-    int status = text && puts(text) >= 0 ? 0 : 1;
+    int status = text ? 0 : 1;
+    if (text)
+        dv_put_json(stdout, text);
+    fputs("\n", stdout);
     cJSON_free(text);
     cJSON_Delete(root);
     return status;
@@ -309,8 +334,9 @@ static int print_variables(void)
 {
     for (size_t i = 0; i < dv_variable_count(); i++) {
         const struct dv_variable variable = dv_variable_at(i);
-        printf("%-18s %s (%s)\n%-18s %s\n", variable.name, variable.value ? variable.value : variable.standard,
-               variable.value ? "environment" : "default", "", variable.help);
+        printf("%-18s ", variable.name);
+        put(variable.value ? variable.value : variable.standard);
+        printf(" (%s)\n%-18s %s\n", variable.value ? "environment" : "default", "", variable.help);
     }
     return 0;
 }

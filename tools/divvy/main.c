@@ -16,6 +16,7 @@ static const struct command commands[] = {
     {"info", "shows cores, devices, backends and variables", divvy_info},
     {"view", "shows the profile of a run", divvy_view},
     {"compile", "compiles a file of kernels into an object file", divvy_compile},
+    {"bench", "measures divvy on this machine beside its peers", divvy_bench},
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
@@ -55,6 +56,15 @@ static int help(const char *name)
     return command->run(2, words);
 }
 
+/* What was said must have arrived. */
+static int finish(int status)
+{
+    if (status != 0 || (fflush(stdout) == 0 && !ferror(stdout)))
+        return status;
+    fputs("divvy: the output could not be written\n", stderr);
+    return 1;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -77,5 +87,5 @@ int main(int argc, char **argv)
         return 0;
     }
     const struct command *command = find(argv[1]);
-    return command ? command->run(argc - 1, argv + 1) : 2;
+    return command ? finish(command->run(argc - 1, argv + 1)) : 2;
 }

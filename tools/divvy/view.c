@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -13,9 +14,9 @@
 
 static const char usage[] = "usage: divvy view FILE [--job ID|NAME] [--all] [--json] [--width N] [--no-color]\n"
                             "\n"
-                            "Shows the profile that a program wrote (DIVVY_PROFILE=FILE): for each job and device\n"
-                            "what it computed, how long it took, how near it came to the best possible time, and\n"
-                            "when each device was busy.\n"
+                            "Shows the profile that a program wrote (DIVVY_PROFILE=FILE; - is the standard input):\n"
+                            "for each job and device what it computed, how long it took, how near it came to the best\n"
+                            "possible time, and when each device was busy.\n"
                             "\n"
                             "  --job ID|NAME  only jobs of this number, name or kernel\n"
                             "  --all          every job, also the fourth and later ones of a kernel\n"
@@ -25,11 +26,32 @@ static const char usage[] = "usage: divvy view FILE [--job ID|NAME] [--all] [--j
                             "\n"
                             "Exit status: 0 shown, 1 not a profile that can be shown, 2 wrong usage.\n";
 
-enum { LEAST_WIDTH = 40, MOST_WIDTH = 1000 };
+enum { LEAST_WIDTH = 40, MOST_WIDTH = 1000, PROBLEM_BYTES = 8192 };
+
+static bool is_unicode(void)
+{
+    return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+/* One line on stderr. Paths and names may come from elsewhere and hold anything. */
+static void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void tell(const char *format, ...)
+{
+    const struct dv_style style = {.out = stderr, .unicode = is_unicode()};
+    char text[PROBLEM_BYTES];
+    va_list values;
+
+    va_start(values, format);
+    vsnprintf(text, sizeof text, format, values);
+    va_end(values);
+    fputs("divvy view: ", stderr);
+    dv_put(&style, text, sizeof text);
+    fputc('\n', stderr);
+}
 
 static int wrong_usage(const char *what, const char *which)
 {
-    fprintf(stderr, "divvy view: %s%s; see divvy view --help\n", what, which);
+    tell("%s%s; see divvy view --help", what, which);
     return 2;
 }
 
@@ -66,25 +88,25 @@ static bool any_chosen(const struct dv_view *view, const struct dv_view_choice *
 
 static int show(const char *path, const struct dv_view_choice *choice, bool json, const struct dv_style *style)
 {
-    char problem[8192];
+    char problem[PROBLEM_BYTES];
     struct dv_view view;
     int status = 0;
 
     if (!dv_view_read(path, &view, problem, sizeof problem)) {
-        fprintf(stderr, "divvy view: %s\n", problem);
+        tell("%s", problem);
         return 1;
     }
     if (!any_chosen(&view, choice)) {
-        fprintf(stderr, "divvy view: no job of %s has the number, name or kernel \"%s\"\n", path, choice->job);
+        tell("no job of %s has the number, name or kernel \"%s\"", path, choice->job);
         status = 1;
     } else if (!json) {
         dv_view_text(&view, choice, style);
     } else if (!dv_view_json(&view, choice, style->out)) {
-        fprintf(stderr, "divvy view: memory ran out\n");
+        tell("memory ran out");
         status = 1;
     }
     if (fflush(style->out) || ferror(style->out)) {
-        fprintf(stderr, "divvy view: the output could not be written\n");
+        tell("the output could not be written");
         status = 1;
     }
     dv_view_free(&view);
@@ -111,7 +133,7 @@ int divvy_view(int argc, char **argv)
         .out = stdout,
         .width = terminal_width(),
         .color = terminal_has_color(),
-        .unicode = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
+        .unicode = is_unicode(),
     };
 
     optind = 0;

@@ -68,8 +68,14 @@ struct dv_view {
     void *json; /* holds the strings */
 };
 
-/* Reads a profile. On failure nothing needs freeing, and `problem` holds one clear sentence. */
+/* Reads a profile; "-" is the standard input. On failure nothing needs freeing, and `problem` holds one clear
+ * sentence, in which the path stands as it is: see dv_put. */
 bool dv_view_read(const char *path, struct dv_view *out_view, char *problem, size_t problem_size);
+
+/* The same of a file in memory, with at most `memory` bytes for all that is made of it. `name`: for the problem. One
+ * thread at a time. */
+bool dv_view_parse(const char *bytes, size_t length, size_t memory, const char *name, struct dv_view *out_view,
+                   char *problem, size_t problem_size);
 void dv_view_free(struct dv_view *view);
 
 /* Bound over time; 0: unknown. */
@@ -105,6 +111,9 @@ void dv_ink(const struct dv_style *style, enum dv_ink ink);
  * off. Returns the columns used; padded prints spaces up to `columns`. */
 int dv_put(const struct dv_style *style, const char *text, int columns);
 void dv_put_padded(const struct dv_style *style, const char *text, int columns);
+
+/* Prints JSON; characters that dv_put would escape become JSON's escapes. */
+void dv_put_json(FILE *out, const char *json);
 
 /* Bytes of the UTF-8 character at `text`, whose number is set; 0 if it is none. */
 size_t dv_utf8(const char *text, unsigned *out_point);

@@ -123,8 +123,10 @@ bool dv_view_json(const struct dv_view *view, const struct dv_view_choice *choic
 
     char *text = cJSON_Print(object);
     keep(&result, text);
-    if (!result.no_memory)
-        fprintf(out, "%s\n", text);
+    if (!result.no_memory) {
+        dv_put_json(out, text);
+        fputc('\n', out);
+    }
     cJSON_free(text);
     cJSON_Delete(object);
     return !result.no_memory;

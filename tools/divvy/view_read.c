@@ -2,17 +2,35 @@
 
 #include <cjson/cJSON.h>
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* Sums of as many of these as fit into memory are exact enough and stay finite. */
 static const double most = 1e18;
 
-/* A profile of a thousand fully kept jobs is far below; more would not be read by anybody. */
-static const size_t most_bytes = (size_t)1 << 30;
+/* What reading may still allocate, and whether that was too little: two bytes of a hostile file can become hundreds in
+ * memory. The viewer is one thread. */
+static size_t room;
+static bool ran_out;
+
+static void *take(size_t bytes)
+{
+    size_t taken = bytes + 2 * sizeof(void *); /* what malloc keeps beside it */
+    void *memory = taken <= room ? malloc(bytes) : NULL;
+
+    if (memory)
+        room -= taken;
+    else
+        ran_out = true;
+    return memory;
+}
+
+static void *take_zeroed(size_t count, size_t item_bytes)
+{
+    void *memory = take(count * item_bytes); /* a list is shorter than its file, so this does not overflow */
+    return memory ? memset(memory, 0, count * item_bytes) : NULL;
+}
 
 static double member_or(const cJSON *object, const char *name, double otherwise)
 {
@@ -46,7 +64,7 @@ static const cJSON *list(const cJSON *object, const char *name, size_t item_byte
         array = NULL;
     cJSON_ArrayForEach (item, array)
         count++;
-    *out_items = calloc(count, item_bytes);
+    *out_items = take_zeroed(count, item_bytes);
     return array;
 }
 
@@ -259,7 +277,7 @@ static bool sum_kernels(struct dv_view *view, const cJSON *profile)
 {
     const cJSON *array = cJSON_GetObjectItemCaseSensitive(profile, "jobs_summed"), *object;
     size_t count = 0, sums = cJSON_IsArray(array) ? (size_t)cJSON_GetArraySize(array) : 0;
-    struct dv_view_kernel *kernels = view->kernels = calloc(view->job_count + sums + 1, sizeof *kernels);
+    struct dv_view_kernel *kernels = view->kernels = take_zeroed(view->job_count + sums + 1, sizeof *kernels);
 
     if (!kernels)
         return false;
@@ -361,45 +379,6 @@ static void read_head(struct dv_view *view, const cJSON *profile)
     view->memory_bytes = number(host, "memory_bytes");
 }
 
-/* The whole file; NULL with the problem told. */
-static char *read_file(const char *path, size_t *out_length, char *problem, size_t problem_size)
-{
-    char *bytes = NULL;
-    size_t size = 0, length = 0;
-    struct stat about;
-    FILE *file = fopen(path, "rb");
-
-    if (!file || fstat(fileno(file), &about) || (S_ISDIR(about.st_mode) && (errno = EISDIR))) {
-        snprintf(problem, problem_size, "cannot read %s: %s", path, strerror(errno));
-        goto close_file;
-    }
-    while (length == size && size < most_bytes) {
-        size = size ? 2 * size : (size_t)1 << 16;
-        char *larger = realloc(bytes, size);
-        if (!larger) {
-            snprintf(problem, problem_size, "cannot read %s: memory ran out", path);
-            goto free_bytes;
-        }
-        bytes = larger;
-        length += fread(bytes + length, 1, size - length, file);
-    }
-    if (ferror(file))
-        snprintf(problem, problem_size, "cannot read %s: %s", path, strerror(errno));
-    else if (length >= most_bytes)
-        snprintf(problem, problem_size, "%s is too large: profiles of up to 1 GiB can be read", path);
-    else
-        goto close_file;
-
-free_bytes:
-    free(bytes);
-    bytes = NULL;
-close_file:
-    if (file)
-        fclose(file);
-    *out_length = length;
-    return bytes;
-}
-
 static bool check_format(const cJSON *profile, const char *path, char *problem, size_t problem_size)
 {
     const cJSON *format = cJSON_GetObjectItemCaseSensitive(profile, "divvy_profile");
@@ -414,32 +393,36 @@ static bool check_format(const cJSON *profile, const char *path, char *problem, 
     return false;
 }
 
-bool dv_view_read(const char *path, struct dv_view *out_view, char *problem, size_t problem_size)
+static bool read_all(struct dv_view *view, const cJSON *profile)
 {
-    size_t length;
-    char *bytes = read_file(path, &length, problem, problem_size);
+    read_head(view, profile);
+    return read_devices(view, profile) && read_jobs(view, profile) && sum_kernels(view, profile) &&
+           read_events(view, profile) && read_models(view, profile);
+}
+
+bool dv_view_parse(const char *bytes, size_t length, size_t memory, const char *name, struct dv_view *out_view,
+                   char *problem, size_t problem_size)
+{
     const char *end = NULL;
 
-    if (!bytes)
-        return false;
+    room = memory;
+    ran_out = false;
+    cJSON_InitHooks(&(cJSON_Hooks){.malloc_fn = take, .free_fn = free});
     *out_view = (struct dv_view){.json = cJSON_ParseWithLengthOpts(bytes, length, &end, false)};
+    cJSON_InitHooks(NULL);
     size_t damaged_at = end && end >= bytes ? (size_t)(end - bytes) : 0;
-    free(bytes);
-    if (!out_view->json) {
+    if (!out_view->json && length == 0)
+        snprintf(problem, problem_size, "%s is empty", name);
+    else if (!out_view->json && !ran_out)
         snprintf(problem, problem_size, "%s is not a whole profile: its JSON breaks off or is damaged at byte %zu",
-                 path, damaged_at);
-        return false;
-    }
-    if (!check_format(out_view->json, path, problem, problem_size)) {
+                 name, damaged_at);
+    else if (out_view->json && !check_format(out_view->json, name, problem, problem_size))
         dv_view_free(out_view);
-        return false;
-    }
-    read_head(out_view, out_view->json);
-    if (read_devices(out_view, out_view->json) && read_jobs(out_view, out_view->json) &&
-        sum_kernels(out_view, out_view->json) && read_events(out_view, out_view->json) &&
-        read_models(out_view, out_view->json))
+    else if (out_view->json && read_all(out_view, out_view->json))
         return true;
-    snprintf(problem, problem_size, "cannot read %s: memory ran out", path);
+    else
+        snprintf(problem, problem_size, "cannot read %s: it takes more memory than the %s that there are for it", name,
+                 dv_memory((double)memory).text);
     dv_view_free(out_view);
     return false;
 }

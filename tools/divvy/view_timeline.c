@@ -35,7 +35,7 @@ static const char *const eighths[] = {"▁", "▁", "▂", "▃", "▄", "▅", 
 /* Adds [from, to), in columns, to the cells. */
 static void fill(struct cell *cells, int columns, enum activity activity, double from, double to)
 {
-    from = fmax(from, 0);
+    from = fmin(fmax(from, 0), columns);
     to = fmin(to, columns);
     for (int i = (int)from; i < columns && i < to; i++)
         cells[i].part[activity] += fmin(to, i + 1.0) - fmax(from, i);

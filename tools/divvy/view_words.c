@@ -32,7 +32,7 @@ size_t dv_utf8(const char *text, unsigned *out_point)
 /* Characters that move the cursor, change the direction or cannot be seen. */
 static bool harmful(unsigned point)
 {
-    return point < 0x20 || (point >= 0x7f && point < 0xa0) || (point >= 0x200b && point <= 0x200f) ||
+    return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0x61c || (point >= 0x200b && point <= 0x200f) ||
            (point >= 0x2028 && point <= 0x202e) || (point >= 0x2060 && point <= 0x206f) || point == 0xfeff;
 }
 
@@ -65,14 +65,19 @@ static struct glyph next_glyph(const struct dv_style *style, const char *text)
     return glyph;
 }
 
+enum { MARKS = 1000 };
+
 /* Columns that the text needs, at most `limit` + 1. */
 static int columns_of(const struct dv_style *style, const char *text, int limit)
 {
-    int columns = 0;
+    int columns = 0, marks = 0;
 
     for (struct glyph glyph; *text && columns <= limit; text += glyph.bytes) {
         glyph = next_glyph(style, text);
         columns += glyph.columns;
+        /* Marks without a width, that pile up for ever, are as good as something that does not fit. */
+        if (glyph.columns == 0 && marks++ == MARKS)
+            return limit + 1;
     }
     return columns;
 }
@@ -81,14 +86,13 @@ int dv_put(const struct dv_style *style, const char *text, int columns)
 {
     const char *mark = style->unicode ? "…" : "~";
     bool cut = columns_of(style, text, columns) > columns;
-    int room = cut ? columns - 1 : columns, used = 0;
+    int room = cut ? columns - 1 : columns, used = 0, marks = 0;
 
     while (*text) {
         struct glyph glyph = next_glyph(style, text);
-        if (used + glyph.columns > room)
+        if (used + glyph.columns > room || (glyph.columns == 0 && marks++ == MARKS))
             break;
-        /* Marks without a width could pile up for ever. */
-        if (glyph.columns > 0)
+        if (glyph.columns > 0) /* marks are left out */
             fputs(glyph.text, style->out);
         used += glyph.columns;
         text += glyph.bytes;
@@ -104,6 +108,19 @@ void dv_put_padded(const struct dv_style *style, const char *text, int columns)
 {
     int used = dv_put(style, text, columns);
     fprintf(style->out, "%*s", columns - used, "");
+}
+
+void dv_put_json(FILE *out, const char *json)
+{
+    while (*json) {
+        unsigned point;
+        size_t bytes = dv_utf8(json, &point);
+        if (bytes && harmful(point) && point != '\n' && point != '\t') /* those stand between strings */
+            fprintf(out, "\\u%04x", point);
+        else
+            fwrite(json, 1, bytes ? bytes : 1, out);
+        json += bytes ? bytes : 1;
+    }
 }
 
 /* Three digits of `value`, in the largest unit that leaves something before the point. */

@@ -36,11 +36,22 @@ static const divvy_device_facts the_facts[FAKE_DEVICES] = {
      .granule = 1,
      .memory_bytes = 1 << 20,
      .max_slice_bytes = 1 << 16},
+    {.name = "fake cores", .device_class = "fake cores", .depth = 1, .granule = 1, .type = DIVVY_CPU, .cores = 1},
 };
+
+static void pass(uint64_t ns)
+{
+    struct timespec left = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
+    if (ns)
+        while (nanosleep(&left, &left) != 0)
+            continue;
+}
 
 static divvy_status probe(const divvy_host *host)
 {
     const char *level;
+    atomic_fetch_add(&fake_orders[0].probed, 1);
+    pass(atomic_load(&fake_orders[0].probe_slow_ns));
     divvy_status chosen = forms_begin(host, &level);
     if (chosen != DIVVY_OK)
         return chosen;
@@ -49,7 +60,7 @@ static divvy_status probe(const divvy_host *host)
         facts.size = sizeof facts;
         facts.driver = "fake 1";
         facts.address = "";
-        facts.type = DIVVY_ACCELERATOR;
+        facts.type = facts.type ? facts.type : DIVVY_ACCELERATOR;
         facts.handle = d;
         facts.units = 1;
         divvy_status status = host->add_device(host, &facts);
@@ -57,14 +68,6 @@ static divvy_status probe(const divvy_host *host)
             return status;
     }
     return DIVVY_OK;
-}
-
-static void pass(uint64_t ns)
-{
-    struct timespec left = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
-    if (ns)
-        while (nanosleep(&left, &left) != 0)
-            continue;
 }
 
 /* Whether an order to do something at the n-th time is for this time. */
@@ -171,7 +174,10 @@ static divvy_status start(void *memory, divvy_partition *partition)
     if (!device->staged)
         return DIVVY_OK;
     struct slot *slot = &device->slots[device->slots[0].used];
-    if (!copy_in(slot, partition)) {
+    pass(atomic_load(&device->order->copy_slow_ns));
+    bool copied = copy_in(slot, partition);
+    atomic_fetch_add(&device->order->copied, 1);
+    if (!copied) {
         empty(slot);
         return device->host->fail(device->host, DIVVY_NO_MEMORY, "no memory for copies");
     }
@@ -227,10 +233,8 @@ static divvy_outcome finish(void *memory, divvy_partition *partition, uint64_t d
         pass(1000000);
     uint64_t begin = device->host->now_ns();
     pass(atomic_load(&order->slow_ns));
-    bool fails = is_due(&order->fail_finish);
-    if (!fails || !device->staged)
-        compute(device, partition);
-    if (fails) {
+    compute(device, partition);
+    if (is_due(&order->fail_finish)) {
         device->host->fail(device->host, DIVVY_DEVICE_LOST, "the fake device was told to fail");
         outcome = DIVVY_FAILED;
     } else {

@@ -12,21 +12,26 @@ enum {
     FAKE_SINGLE, /* works on copies, one partition at once, in multiples of 64 indices */
     FAKE_DIRECT, /* works in the caller's arrays */
     FAKE_SMALL,  /* works on copies, no slice larger than 64 KiB */
+    FAKE_CORES,  /* made of one of the host's cores, as an OpenCL CPU device is; works in place */
     FAKE_DEVICES,
 };
 
 struct fake_order {
-    atomic_int fail_open;   /* opening fails */
-    atomic_int fail_load;   /* no kernel builds */
-    atomic_int fail_start;  /* the n-th start from now on fails */
-    atomic_int fail_finish; /* the n-th finish from now on fails, after the arrays were written if it works in place */
-    atomic_int late;        /* the n-th finish from now on is late */
-    atomic_int hang;        /* the n-th finish from now on returns only when this is 0 again */
+    atomic_int fail_open;          /* opening fails */
+    atomic_int fail_load;          /* no kernel builds */
+    atomic_int fail_start;         /* the n-th start from now on fails */
+    atomic_int fail_finish;        /* the n-th finish from now on fails, after all was computed */
+    atomic_int late;               /* the n-th finish from now on is late */
+    atomic_int hang;               /* the n-th finish from now on returns only when this is 0 again */
     _Atomic uint64_t slow_ns;      /* each partition takes this much longer */
     _Atomic uint64_t open_slow_ns; /* opening and building take this much longer */
+    _Atomic uint64_t
+        copy_slow_ns; /* a staged device takes this much longer to copy what it reads, after it has begun */
+    _Atomic uint64_t probe_slow_ns; /* of the first device: probing takes this much longer */
 
     /* What the device has done. */
-    atomic_int opened, closed, loaded, started, finished;
+    atomic_int probed; /* of the first device: probing has begun */
+    atomic_int opened, closed, loaded, started, finished, copied;
     _Atomic uint64_t items;
 };
 

@@ -1,0 +1,9 @@
+/* Rows for those who work on divvy. */
+#ifndef ROWS_H
+#define ROWS_H
+
+#include "bench.h"
+
+extern const struct bench_row row_startup, row_profile_empty, row_profile_nbody;
+
+#endif

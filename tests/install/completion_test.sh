@@ -1,0 +1,67 @@
+#!/bin/bash
+# completion_test.sh SOURCE DIVVY: what the completion offers for words that are typed; no terminal is needed.
+divvy=$2
+failures=0
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+# shellcheck source=tools/completion/divvy
+. "$1/tools/completion/divvy"
+[[ $(complete -p divvy) == *"-F _divvy divvy" ]] || exit 1
+
+mkdir "$folder/kernels dir"
+cd "$folder" || exit 1
+touch run.json run.json.2 'my run.json' blur.cl blur.c notes.txt
+
+# offers "WORD,..." TYPED...: where the last of the words TYPED is being completed, those are offered, in any order.
+offers() {
+    local expected=$1 got
+    shift
+    # shellcheck disable=SC2034 # bash's own names, read by the completion
+    COMP_WORDS=("$divvy" "$@") COMP_CWORD=$#
+    COMPREPLY=()
+    _divvy "$divvy" "${*: -1}" "${COMP_WORDS[$# - 1]}"
+    got=$(printf '%s\n' "${COMPREPLY[@]}" | sort)
+    if [[ $got != "$(sort <<<"${expected//,/$'\n'}")" ]]; then
+        echo "divvy $*: offered ${COMPREPLY[*]}, not $expected" >&2
+        failures=$((failures + 1))
+    fi
+}
+
+# Commands, as the command itself tells them.
+commands=$("$divvy" help | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p')
+offers "$(paste -sd, <<<"$commands"),help,--help,--version" ""
+offers "$(paste -sd, <<<"$commands")" help ""
+offers "" help view ""
+offers "view" v
+offers "compile" comp
+offers "" no-such
+
+# Every option of every command.
+for command in $commands; do
+    options=$("$divvy" help "$command" | sed -n 's/^  *\(-.*\)/\1/p' | sed 's/  .*//' | grep -oE -e '--[a-z][-a-z]*')
+    offers "$(paste -sd, <<<"$options")" "$command" --
+done
+offers "-o" compile -o
+offers "--job,--json" view --j
+offers "--json" view run.json --js
+
+# Files of the kind that a command takes, folders always.
+offers "run.json,run.json.2,my run.json,kernels dir" view ""
+offers "my run.json" view my
+offers "run.json,run.json.2" view --all r
+offers "blur.cl,kernels dir" compile ""
+offers "blur.cl,blur.c" compile blur.cl -o bl
+offers "kernels dir" compile --include-dir ""
+offers "kernels dir" compile -I k
+offers "" compile -I b
+offers "" compile --cflags ""
+offers "" view --width ""
+offers "" info ""
+
+# Rows of the benches.
+offers "$("$divvy" bench --list | awk '{ print $1 }' | paste -sd,)" bench --quick ""
+offers "" bench --rounds ""
+
+echo "$failures failed"
+[[ $failures -eq 0 ]]

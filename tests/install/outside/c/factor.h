@@ -1,0 +1,2 @@
+/* Included by the kernel. */
+#define FACTOR 3.0f

@@ -1,0 +1,7 @@
+#include <divvy/kernel.h>
+
+DIVVY_KERNEL(shade, (inout, int, x))
+{
+    DIVVY_FOR (i)
+        x[i] += 2;
+}
