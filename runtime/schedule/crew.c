@@ -205,7 +205,7 @@ static void join_jobs(struct dv_crew *crew)
             continue;
         pthread_mutex_lock(&job->mutex);
         if (job->joinable) {
-            dv_job_seat_member(job, m, crew->units[m], DV_WAITING);
+            dv_job_seat_member(job, m, crew->units[m], DV_WAITING, -1);
             atomic_fetch_add(&job->alive, 1);
             job->plan.pace_count = job->member_count = m + 1;
         }
@@ -400,9 +400,12 @@ static bool is_building(struct dv_crew *crew)
 
 static void await_jobs(struct dv_crew *crew)
 {
-    while (atomic_load(&crew->in_flight) > 0) {
+    for (bool busy = true; busy;) {
         unsigned seen = dv_bell_epoch(&dv_pool.over);
-        if (atomic_load(&crew->in_flight) > 0)
+        pthread_mutex_lock(&dv_pool.mutex);
+        busy = crew->in_flight > 0;
+        pthread_mutex_unlock(&dv_pool.mutex);
+        if (busy)
             dv_bell_sleep(&dv_pool.over, seen, dv_now_ns() + 100000000);
     }
 }

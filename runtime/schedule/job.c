@@ -28,8 +28,8 @@ static void keep_models(struct dv_job *job)
         unsigned rate = plan->paces[m].rate;
         bool first_of_class = dv_member_tally(&job->members[m]).items > 0;
         for (unsigned other = 0; other < m; other++)
-            first_of_class = first_of_class &&
-                             (plan->paces[other].rate != rate || dv_member_tally(&job->members[other]).items == 0);
+            first_of_class =
+                first_of_class && (plan->paces[other].rate != rate || dv_member_tally(&job->members[other]).items == 0);
         if (first_of_class)
             dv_models_keep(&job->crew->models, job->kernel, job->members[m].unit->device_class, job->count,
                            plan->paces[m].fixed_ns, &plan->rates[rate]);
@@ -245,7 +245,9 @@ static void put_spare(struct dv_crew *crew, struct dv_job *job)
 
 void dv_job_release(struct dv_job *job)
 {
-    while (job && atomic_fetch_sub_explicit(&job->references, 1, memory_order_acq_rel) == 1) {
+    /* The last one is alone, and need not lock anything. */
+    while (job && (atomic_load_explicit(&job->references, memory_order_acquire) == 1 ||
+                   atomic_fetch_sub_explicit(&job->references, 1, memory_order_acq_rel) == 1)) {
         struct dv_job *parent = job->parent;
         free(job->error);
         job->error = NULL;

@@ -40,6 +40,18 @@ static void make_pool(void)
  * notice on a power meter. */
 static const uint64_t SPIN_NS = 30000;
 
+/* Whether a thread has spun for long enough; *until: 0 at first. In the second half it lets others have the core, since
+ * what it waits for may be waiting for that. */
+static bool is_long_enough(uint64_t *until)
+{
+    uint64_t now = dv_now_ns();
+    if (*until == 0)
+        *until = now + SPIN_NS;
+    else if (now >= *until - SPIN_NS / 2)
+        sched_yield();
+    return now >= *until;
+}
+
 /* ---- Seats ---- */
 
 bool dv_seat_take(int core)
@@ -145,15 +157,8 @@ static void spin(struct dv_seat *seat, int core, unsigned seen)
             turn = until = 0;
             continue;
         }
-        if (turn % 64)
-            continue;
-        uint64_t now = dv_now_ns();
-        if (until == 0)
-            until = now + SPIN_NS;
-        else if (now >= until)
+        if (turn % 64 == 0 && is_long_enough(&until))
             break;
-        else if (now >= until - SPIN_NS / 2)
-            sched_yield(); /* whoever rings may be waiting for this core */
     }
 }
 
@@ -417,8 +422,8 @@ divvy_status dv_pool_publish(struct dv_job *job, bool may_relay, bool *out_free)
     divvy_status status = dv_order_enter(&dv_pool.order, job);
     *out_free = dv_order_may_run(job);
     if (status == DIVVY_OK) {
-        dv_job_keep(job);
-        atomic_fetch_add(&job->crew->in_flight, 1);
+        atomic_store_explicit(&job->references, 2, memory_order_relaxed); /* nobody else knew it until now */
+        job->crew->in_flight++;
     }
     pthread_mutex_unlock(&dv_pool.mutex);
     if (status != DIVVY_OK || atomic_load_explicit(&job->quiet, memory_order_relaxed))
@@ -441,9 +446,9 @@ void dv_pool_retract(struct dv_job *job)
     pthread_mutex_lock(&dv_pool.mutex);
     struct dv_job *empties;
     bool freed = dv_order_leave(&dv_pool.order, job, &empties);
+    crew->in_flight--;
     pthread_mutex_unlock(&dv_pool.mutex);
     atomic_store_explicit(&job->over, true, memory_order_release);
-    atomic_fetch_sub(&crew->in_flight, 1);
     if (freed)
         dv_bell_ring(&dv_pool.work);
     dv_bell_ring(&dv_pool.over);
@@ -483,18 +488,17 @@ void dv_pool_forget(struct dv_unit *unit, const char *error)
 /* Waits a little: until there is something new, or for as long as there is no reason to sleep. */
 static void spin_for(struct dv_job *job, unsigned seen)
 {
-    uint64_t begin = dv_now_ns(), now = begin;
-    for (unsigned turn = 1; !dv_job_is_over(job) && !dv_job_calls(job) && !dv_relay_answered(job) &&
-                            dv_bell_epoch(&dv_pool.over) == seen && now < begin + SPIN_NS;
+    uint64_t until = 0;
+    for (unsigned turn = 1;
+         !dv_job_is_over(job) && !dv_job_calls(job) && !dv_relay_answered(job) && dv_bell_epoch(&dv_pool.over) == seen;
          turn++) {
         dv_pause();
         if (turn % 64)
             continue;
         if (job->offers && dv_relay_withdraw(job)) /* they sleep, or are busy with something else */
             announce();
-        now = dv_now_ns();
-        if (now >= begin + SPIN_NS / 2)
-            sched_yield(); /* a worker may be waiting for this core */
+        if (is_long_enough(&until))
+            break;
     }
 }
 

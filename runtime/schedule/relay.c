@@ -36,6 +36,16 @@ void dv_relay_close(struct dv_crew *crew)
 
 /* ---- The caller ---- */
 
+void dv_relay_recover(const struct dv_job *job)
+{
+    const struct dv_crew *crew = job->crew;
+    __builtin_prefetch(&job->id, 1);
+    for (unsigned m = 1; crew->boxes && m < crew->core_count && m < job->split.home_count; m++) {
+        __builtin_prefetch(&job->split.homes[m], 1);
+        __builtin_prefetch(&crew->boxes[m], 1);
+    }
+}
+
 static bool may_be_offered(const struct dv_job *job, unsigned m)
 {
     const struct dv_crew *crew = job->crew;
@@ -87,6 +97,7 @@ static void settle(struct dv_job *job, struct dv_member *member)
 void dv_relay_collect(struct dv_job *job)
 {
     size_t computed = 0;
+    uint64_t end_ns = 0;
     for (unsigned m = 1; job->offers && m < job->crew->core_count; m++) {
         struct dv_member *member = &job->members[m];
         const struct dv_box *box = &job->crew->boxes[m];
@@ -94,9 +105,10 @@ void dv_relay_collect(struct dv_job *job)
             settle(job, member);
             member->relayed = box->tally;
             computed += box->accountable;
+            end_ns = box->end_ns > end_ns ? box->end_ns : end_ns;
         }
     }
-    dv_job_account(job, computed, 0);
+    dv_job_account(job, computed, end_ns);
 }
 
 bool dv_relay_withdraw(struct dv_job *job)
@@ -164,9 +176,10 @@ bool dv_relay_serve(struct dv_seat *seat, int core)
     struct dv_job *job = atomic_load_explicit(&box->job, memory_order_relaxed);
     struct dv_member *member = atomic_load_explicit(&box->member, memory_order_relaxed);
     dv_job_prefetch(job, member, atomic_load_explicit(&box->home, memory_order_relaxed));
+    __builtin_prefetch(&box->answer, 1);
     if (!atomic_compare_exchange_strong(&box->offer, &offer, offer | 1))
         return false;
-    box->accountable = dv_work_relayed(job, member, &box->tally);
+    box->accountable = dv_work_relayed(job, member, &box->tally, &box->end_ns);
     atomic_exchange(&box->answer, offer);
     if (atomic_load(&box->awaited))
         dv_bell_ring(&dv_pool.over);

@@ -28,6 +28,7 @@ struct dv_box {
     /* Written by the worker. */
     _Alignas(128) atomic_uint answer; /* number of the last offer that was answered, twice */
     size_t accountable;               /* indices that it leaves to the caller to account for */
+    uint64_t end_ns;                  /* when it had done them */
     struct dv_tally tally;
 };
 
@@ -36,6 +37,9 @@ divvy_status dv_relay_open(struct dv_crew *crew);
 
 /* Returns when no worker watches the crew's boxes any more, and frees them. Its jobs must have ended. */
 void dv_relay_close(struct dv_crew *crew);
+
+/* Caller: will write a job, which was used before, and offer it; what workers have taken of it comes back meanwhile. */
+void dv_relay_recover(const struct dv_job *job);
 
 /* Caller: offers a job that may run to every engaged worker. True: they are all that the job can use. */
 bool dv_relay_offer(struct dv_job *job);

@@ -50,7 +50,9 @@ void dv_job_record(struct dv_job *job, struct dv_job_record *out_record, struct 
             .min_ns = tally.min_ns,
             .max_ns = tally.max_ns,
             .fixed_ns = ready ? (uint64_t)pace->fixed_ns : 0,
-            .ready_ns = ready ? member->ready_ns : 0,
+            .ready_ns = !ready             ? 0
+                        : member->ready_ns ? member->ready_ns
+                                           : job->submitted_ns,
             .build_ns = ready ? member->build_ns : 0,
             .ns_per_item = plan->rates[pace->rate].ns_per_item * pace->correction,
             .parked = ready && pace->stand == DV_PARKED,

@@ -147,7 +147,7 @@ static bool make_ready(struct dv_job *job, struct dv_member *member)
     pace->stand = DV_HERE;
     if (shared)
         job->plan.latecomers = awaits_devices(job);
-    member->ready_ns = unit->core >= 0 ? job->submitted_ns : dv_now_ns();
+    member->ready_ns = unit->core >= 0 ? 0 : dv_now_ns();
     if (shared)
         pthread_mutex_unlock(&job->mutex);
     enum dv_standing wanted = DV_WANTED;
@@ -238,8 +238,9 @@ static struct dv_ask first_ask(const struct dv_job *job, unsigned m)
     return (struct dv_ask){.count = cap && cap < wish ? cap : wish, .requested = wish, .reason = DV_FIXED};
 }
 
-/* One partition for a member; false if there is nothing for it now. */
-static bool claim(struct dv_job *job, struct dv_member *member, bool started, uint64_t now_ns, struct dv_task *task)
+/* One partition for a member, which has done what `tally` says; false if there is nothing for it now. */
+static bool claim(struct dv_job *job, struct dv_member *member, const struct dv_tally *tally, uint64_t now_ns,
+                  struct dv_task *task)
 {
     if (atomic_load_explicit(&job->stopped, memory_order_relaxed))
         return false;
@@ -248,6 +249,7 @@ static bool claim(struct dv_job *job, struct dv_member *member, bool started, ui
         return false;
     }
     struct dv_plan *plan = &job->plan;
+    bool started = tally->partitions > 0;
     unsigned m = index_of(job, member);
     unsigned recalls = atomic_load(&job->recalls);
     bool locked = plan->schedule->adaptive || member->unit->facts.staged, open_up = false, taken;
@@ -282,7 +284,7 @@ static bool claim(struct dv_job *job, struct dv_member *member, bool started, ui
     }
     if (open_up)
         dv_pool_open_up(job);
-    if (!taken)
+    if (!taken && tally == &member->tally) /* who came by the relay leaves the member's memory to the caller */
         atomic_store_explicit(&member->idle_at, recalls, memory_order_relaxed);
     return taken;
 }
@@ -419,14 +421,14 @@ static uint64_t run_here(struct dv_job *job, struct dv_member *member, struct dv
     return end;
 }
 
-/* Partitions are accounted for together, when there is nothing more to claim: a counter that all cores write is what
+/* *clock_ns: the moment, before and after. Partitions are accounted for together, when there is nothing more to claim: a counter that all cores write is what
  * small partitions would wait for. */
-static size_t work_core(struct dv_job *job, struct dv_member *member, struct dv_tally *tally, uint64_t *out_end_ns)
+static size_t work_core(struct dv_job *job, struct dv_member *member, struct dv_tally *tally, uint64_t *clock_ns)
 {
     struct dv_task task;
-    uint64_t now = dv_now_ns();
+    uint64_t now = *clock_ns;
     size_t computed = 0;
-    while (claim(job, member, tally->partitions > 0, now, &task)) {
+    while (claim(job, member, tally, now, &task)) {
         task.queued_ns = task.start_ns = now;
         now = run_here(job, member, tally, &task);
         computed += task.range.count;
@@ -436,7 +438,7 @@ static size_t work_core(struct dv_job *job, struct dv_member *member, struct dv_
             computed = 0;
         }
     }
-    *out_end_ns = now;
+    *clock_ns = now;
     return computed;
 }
 
@@ -525,7 +527,7 @@ static bool start_one(struct dv_job *job, struct dv_member *member, struct dv_ta
     struct dv_unit *unit = member->unit;
     uint64_t now = dv_now_ns();
     task->queued_ns = now;
-    if (!claim(job, member, member->tally.partitions > 0, now, task))
+    if (!claim(job, member, &member->tally, now, task))
         return false;
     if (!dv_task_prepare(task, job, &member->loaded)) {
         dv_error_set("no memory for a partition");
@@ -594,22 +596,22 @@ void dv_work(struct dv_job *job, struct dv_member *member)
     if (ready && job->prepares) {
         dv_job_account(job, 1, 0);
     } else if (ready && member->unit->core >= 0) {
-        uint64_t end_ns;
-        size_t computed = work_core(job, member, &member->tally, &end_ns);
-        dv_job_account(job, computed, end_ns);
+        uint64_t now = dv_now_ns();
+        size_t computed = work_core(job, member, &member->tally, &now);
+        dv_job_account(job, computed, now);
     } else if (ready) {
         work_device(job, member);
     }
     *here = before;
 }
 
-size_t dv_work_relayed(struct dv_job *job, struct dv_member *member, struct dv_tally *out_tally)
+size_t dv_work_relayed(struct dv_job *job, struct dv_member *member, struct dv_tally *out_tally, uint64_t *out_end_ns)
 {
     struct dv_here *here = dv_here();
     *here = (struct dv_here){.unit = member->unit, .job = job};
     *out_tally = (struct dv_tally){0};
-    uint64_t end_ns;
-    size_t computed = make_ready(job, member) ? work_core(job, member, out_tally, &end_ns) : 0;
+    *out_end_ns = job->submitted_ns; /* close enough to now, and much cheaper */
+    size_t computed = make_ready(job, member) ? work_core(job, member, out_tally, out_end_ns) : 0;
     *here = (struct dv_here){0};
     return computed;
 }
