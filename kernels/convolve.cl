@@ -17,16 +17,16 @@ static inline void convolve_inside(DIVVY_GLOBAL const float *src, DIVVY_GLOBAL c
                                    int height, int radius, int y, int first, DIVVY_GLOBAL float *out)
 {
     float sum[CONVOLVE_LANES];
-    for (int l = 0; l < CONVOLVE_LANES; l++)
+    DIVVY_FOR_LANES (l, CONVOLVE_LANES)
         sum[l] = 0.0f;
     for (int v = -radius; v <= radius; v++) {
         DIVVY_GLOBAL const float *row = src + (ulong)convolve_clamped(y + v, height) * width + (first - radius);
         DIVVY_GLOBAL const float *across = weights + (v + radius) * (2 * radius + 1);
         for (int u = 0; u <= 2 * radius; u++)
-            for (int l = 0; l < CONVOLVE_LANES; l++)
+            DIVVY_FOR_LANES (l, CONVOLVE_LANES)
                 sum[l] += across[u] * row[u + l];
     }
-    for (int l = 0; l < CONVOLVE_LANES; l++)
+    DIVVY_FOR_LANES (l, CONVOLVE_LANES)
         out[l] = sum[l];
 }
 
@@ -35,7 +35,7 @@ static inline void convolve_edge(DIVVY_GLOBAL const float *src, DIVVY_GLOBAL con
                                  int height, int radius, int y, int first, int lanes, DIVVY_GLOBAL float *out)
 {
     float sum[CONVOLVE_LANES], padded[2 * CONVOLVE_LANES];
-    for (int l = 0; l < CONVOLVE_LANES; l++) {
+    DIVVY_FOR_LANES (l, CONVOLVE_LANES) {
         sum[l] = 0.0f;
         padded[l] = padded[CONVOLVE_LANES + l] = 0.0f;
     }
@@ -47,7 +47,7 @@ static inline void convolve_edge(DIVVY_GLOBAL const float *src, DIVVY_GLOBAL con
             for (int p = 0; p < lanes + taps - 1; p++)
                 padded[p] = row[convolve_clamped(first - radius + u + p, width)];
             for (int t = 0; t < taps; t++)
-                for (int l = 0; l < CONVOLVE_LANES; l++)
+                DIVVY_FOR_LANES (l, CONVOLVE_LANES)
                     sum[l] += across[u + t] * padded[t + l];
         }
     }

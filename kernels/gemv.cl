@@ -10,11 +10,11 @@ DIVVY_KERNEL(gemv, (value, int, cols), (in, float, A, cols), (all, float, x, col
     DIVVY_FOR (i) {
         DIVVY_GLOBAL const float *row = A + i * cols;
         float part[GEMV_LANES];
-        for (int l = 0; l < GEMV_LANES; l++)
+        DIVVY_FOR_LANES (l, GEMV_LANES)
             part[l] = 0.0f;
         int k = 0;
         for (; k <= cols - GEMV_LANES; k += GEMV_LANES)
-            for (int l = 0; l < GEMV_LANES; l++)
+            DIVVY_FOR_LANES (l, GEMV_LANES)
                 part[l] += row[k + l] * x[k + l];
         for (int l = 0; k + l < cols; l++)
             part[l] += row[k + l] * x[k + l];

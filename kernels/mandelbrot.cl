@@ -35,7 +35,7 @@ DIVVY_KERNEL(mandelbrot, (value, int, width), (value, float, left), (value, floa
         while (done < limit && inside) {
             int round = limit - done < MANDELBROT_ROUND ? limit - done : MANDELBROT_ROUND;
             for (int k = 0; k < round; k++)
-                for (int p = 0; p < MANDELBROT_STRIP; p++) {
+                DIVVY_FOR_LANES (p, MANDELBROT_STRIP) {
                     float yy = y[p] * y[p];
                     steps[p] += x[p] * x[p] + yy <= 4.0f ? 1 : 0;
                     y[p] = 2.0f * x[p] * y[p] + cy[p];
@@ -46,7 +46,7 @@ DIVVY_KERNEL(mandelbrot, (value, int, width), (value, float, left), (value, floa
             for (int p = 0; p < MANDELBROT_STRIP; p++)
                 inside |= steps[p] == done;
         }
-        for (int p = 0; p < MANDELBROT_STRIP; p++)
+        DIVVY_FOR_LANES (p, MANDELBROT_STRIP)
             counts[i * MANDELBROT_STRIP + p] = steps[p];
     }
 }

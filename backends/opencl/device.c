@@ -139,21 +139,30 @@ divvy_status dv_cl_open(const divvy_host *host, const struct dv_cl_found *found,
         dv_cl_close(device);
         return status;
     }
-    if (found->short_loops)
-        host->log(host, DIVVY_LOG_WARN,
-                  "\"%s\" ends the loops of a work-item after 65,535 turns: kernels with more per index give wrong "
-                  "results there",
-                  found->name);
+    if (found->unsafe)
+        host->log(host, DIVVY_LOG_WARN, "the results of \"%s\" may be wrong: %s", found->name, found->unsafe);
     *out_device = device;
     return DIVVY_OK;
+}
+
+/* Devices that hang, and all they hold: still known, though nobody will ever ask. */
+static struct dv_cl_device *left_behind;
+static pthread_mutex_t left_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static void leave_behind(struct dv_cl_device *device)
+{
+    device->host->log(device->host, DIVVY_LOG_WARN, "\"%s\" still hangs: its buffers are left behind",
+                      device->found->name);
+    pthread_mutex_lock(&left_mutex);
+    device->next_left = left_behind;
+    left_behind = device;
+    pthread_mutex_unlock(&left_mutex);
 }
 
 void dv_cl_close(struct dv_cl_device *device)
 {
     if (device->hung) {
-        device->host->log(device->host, DIVVY_LOG_WARN, "\"%s\" still hangs: its buffers are left behind",
-                          device->found->name);
-        free(device);
+        leave_behind(device);
         return;
     }
     dv_cl_free_arrays(device);

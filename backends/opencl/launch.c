@@ -126,17 +126,17 @@ static bool wait_for_all(const struct dv_cl_device *device, const struct dv_cl_s
     return true;
 }
 
-/* Waits until nothing of a slot runs any more, whatever became of it. A device of which that cannot be known hangs. */
-static void quiesce(struct dv_cl_device *device, const struct dv_cl_slot *slot)
+/* Waits until nothing of a slot runs any more, whatever became of it; false if that cannot be known. */
+static bool quiesce(const struct dv_cl_device *device, const struct dv_cl_slot *slot)
 {
     bool staged = device->found->staged; /* then clFinish might wait for ever, else it is the surest way */
     if (!staged && clFinish(slot->queue) == CL_SUCCESS)
-        return;
+        return true;
     (void)clFlush(slot->queue);
     bool over = wait_for_all(device, slot, staged ? device->host->now_ns() + QUIESCE_NS : 0);
     for (unsigned k = 0; k < slot->command_count; k++)
         over = over && is_over(slot->commands[k].event);
-    device->hung = device->hung || !over;
+    return over;
 }
 
 /* ---- Start ---- */
@@ -215,7 +215,7 @@ divvy_status dv_cl_start(struct dv_cl_device *device, divvy_partition *partition
     slot->copied_ns = slot->bytes_in = slot->bytes_out = 0;
     divvy_status status = queue_partition(device, slot, partition);
     if (status != DIVVY_OK) {
-        quiesce(device, slot); /* what was queued must not outlive this call */
+        device->hung = !quiesce(device, slot); /* what was queued must not outlive this call */
         dv_cl_distrust_shared(slot);
         if (!device->hung)
             dv_cl_clear(device, slot);
@@ -236,12 +236,13 @@ static bool all_succeeded(struct dv_cl_device *device, const struct dv_cl_slot *
     for (unsigned k = 0; k < slot->command_count; k++) {
         const struct dv_cl_command *command = &slot->commands[k];
         cl_int state, code = state_of(command->event, &state);
-        if (code != CL_SUCCESS || state > CL_COMPLETE) { /* waiting failed: it may still run */
-            quiesce(device, slot);
-            code = state_of(command->event, &state);
-        }
         if (code == CL_SUCCESS && state == CL_COMPLETE)
             continue;
+        bool over = quiesce(device, slot); /* if waiting failed it may still run */
+        code = state_of(command->event, &state);
+        if (code == CL_SUCCESS && state == CL_COMPLETE)
+            continue;
+        device->hung = device->hung || !over;
         code = code != CL_SUCCESS ? code : state;
         (void)device->host->fail(device->host, DIVVY_DEVICE_LOST, "%s %s on \"%s\": %s (%d)", doing[command->step],
                                  command->name, device->found->name, dv_cl_code_name(code), code);
@@ -354,9 +355,11 @@ divvy_status dv_cl_try(struct dv_cl_device *device, struct dv_cl_kernel *loaded,
         dv_cl_finish(device, &partition, patience_ns > 0 ? before_ns + patience_ns : 0) != DIVVY_DONE)
         status = DIVVY_DEVICE_LOST;
     *out_ns = device->host->now_ns() - before_ns;
-    if (!device->hung) { /* else a device that works in place may still use it */
-        dv_cl_forget_shared(device);
-        free(memory);
+    if (device->hung) {
+        device->tried = memory; /* it may still be used */
+        return status;
     }
+    dv_cl_forget_shared(device);
+    free(memory);
     return status;
 }

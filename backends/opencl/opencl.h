@@ -1,7 +1,7 @@
 /* What the files of the OpenCL backend share: devices found, devices open, kernels loaded, and partitions in flight.
  * The only place that knows CL/cl.h.
  *
- *     platform.c   finds devices and states their facts
+ *     platform.c   finds devices and states their facts, over quirks.c
  *     device.c     opens and closes one, measures its rates
  *     prelude.c    what stands in front of a kernel's text
  *     program.c    builds a kernel, over cache.c
@@ -47,9 +47,9 @@ struct dv_cl_found {
     unsigned units;
     bool staged;
     bool divisible;
-    bool profiled;    /* claims to time its commands */
-    bool doubles;     /* has cl_khr_fp64 */
-    bool short_loops; /* ends loops after 65,535 turns */
+    bool profiled;      /* claims to time its commands */
+    bool doubles;       /* has cl_khr_fp64 */
+    const char *unsafe; /* how its results may be wrong without a word, or NULL: see quirks.h */
     enum dv_cl_loops loops;
     size_t granule;
     uint64_t memory_bytes;
@@ -114,17 +114,27 @@ struct dv_cl_device {
     cl_device_id id; /* the found one, or a sub-device of it */
     unsigned units;
     cl_context context;
-    cl_mem nothing; /* stands for arrays of no bytes */
-    bool hung;      /* a partition was late: nothing that it may use is ever released */
+    cl_mem nothing;                 /* stands for arrays of no bytes */
+    bool hung;                      /* a partition was late: nothing that it may use is ever released */
+    void *tried;                    /* the memory of a launch over no index that hangs */
+    struct dv_cl_device *next_left; /* of those that were left behind */
     unsigned slot_count, next_slot;
     struct dv_cl_slot slots[2];
     struct dv_cl_shared shared[DV_CL_SHARED_MAX];
+    struct dv_cl_kernel *kernels; /* all that are loaded */
+};
+
+/* What a built program depends on, as a hash. */
+struct dv_cl_key {
+    uint8_t bytes[16];
 };
 
 /* A loaded kernel. */
 struct dv_cl_kernel {
+    struct dv_cl_kernel *next;
     const divvy_kernel *kernel;
-    cl_program program;
+    struct dv_cl_key key;
+    cl_program program; /* kernels of one file share it */
     cl_kernel entry;
     size_t local;
     bool folds;
@@ -161,7 +171,11 @@ void dv_cl_close(struct dv_cl_device *device);
 enum { DV_CL_PRELUDE_TEXTS = 7 };
 
 /* The texts to put in front of a kernel's for this device, in order; some may be empty. `folds`: the kernel has any. */
-void dv_cl_prelude(const struct dv_cl_device *device, bool folds, const char *texts[DV_CL_PRELUDE_TEXTS]);
+void dv_cl_prelude(const struct dv_cl_device *device, const char *source, bool folds,
+                   const char *texts[DV_CL_PRELUDE_TEXTS]);
+
+/* Whether a word stands in a text that has no comments; digits may follow. */
+bool dv_cl_has_word(const char *text, const char *word);
 
 /* ---- program.c ---- */
 
@@ -169,11 +183,6 @@ divvy_status dv_cl_load(struct dv_cl_device *device, const divvy_kernel *kernel,
 void dv_cl_unload(struct dv_cl_device *device, struct dv_cl_kernel *loaded);
 
 /* ---- cache.c ---- */
-
-/* What a built program depends on, as a hash. */
-struct dv_cl_key {
-    uint8_t bytes[16];
-};
 
 /* The hash of all these texts; the list ends with NULL. NO_MEMORY. */
 divvy_status dv_cl_key_of(const divvy_host *host, const char *const *texts, struct dv_cl_key *out_key);

@@ -1,4 +1,4 @@
-/* Builds kernels. What goes in front of their text says how indices are laid over work-items. */
+/* Builds kernels. */
 #include "opencl.h"
 
 #include <stdio.h>
@@ -9,45 +9,9 @@ enum { OPTIONS_BYTES = 2048, LOG_BYTES_MAX = 64 << 10, LOG_BYTES_TOLD = 1500, TR
 
 static const uint64_t FIRST_PATIENCE_NS = UINT64_C(30000000000); /* of a first launch, which may compile for long */
 
-static const char doubles[] = "#pragma OPENCL EXTENSION cl_khr_fp64 : enable\n";
-
-/* Neighbouring work-items take neighbouring indices, all of them one stride further in each turn. */
-static const char items[] =
-    "#define DIVVY__LOOP(i, first, count) \\\n"
-    "    for (ulong i = (first) + get_global_id(0), divvy__stop = (first) + (count); i < divvy__stop; \\\n"
-    "         i += get_global_size(0))\n"
-    "#define DIVVY__SLOT get_global_id(0)\n"
-    "#line 1\n";
-
-/* Each work-item takes a run of neighbouring indices. */
-#define RUN                                                                                     \
-    "#define DIVVY__RUN(count) (((count) + get_global_size(0) - 1) / get_global_size(0))\n"     \
-    "#define DIVVY__RUN_BEGIN(first, count) ((first) + get_global_id(0) * DIVVY__RUN(count))\n" \
-    "#define DIVVY__RUN_END(first, count) \\\n"                                                 \
-    "    ((first) + min((ulong)(count), (ulong)(get_global_id(0) + 1) * DIVVY__RUN(count)))\n"
-static const char runs[] =
-    RUN "#define DIVVY__LOOP(i, first, count) \\\n"
-        "    for (ulong i = DIVVY__RUN_BEGIN(first, count), divvy__stop = DIVVY__RUN_END(first, count); \\\n"
-        "         i < divvy__stop; i++)\n"
-        "#define DIVVY__SLOT get_global_id(0)\n"
-        "#line 1\n";
-
-/* The same by blocks of 64 indices, one lane each, which compilers turn into vectors where one accumulator would stay
- * a scalar. */
-static const char runs_in_lanes[] =
-    RUN "#define DIVVY__LOOP(i, first, count) \\\n"
-        "    for (ulong divvy__block = DIVVY__RUN_BEGIN(first, count), divvy__end = DIVVY__RUN_END(first, count); \\\n"
-        "         divvy__block < divvy__end; divvy__block += 64) \\\n"
-        "        for (ulong i = divvy__block, divvy__lane = get_global_id(0) * 64, \\\n"
-        "                   divvy__stop = min(divvy__end, divvy__block + 64); \\\n"
-        "             i < divvy__stop; i++, divvy__lane++)\n"
-        "#define DIVVY__SLOT divvy__lane\n"
-        "#line 1\n";
-_Static_assert(DIVVY_LANES == 64, "runs_in_lanes says 64");
-
 /* What is built, and with what. */
 struct recipe {
-    const char *texts[4]; /* in this order; "" for none; NULL at the end */
+    const char *texts[DV_CL_PRELUDE_TEXTS + 1]; /* the prelude and the kernel's own */
     char options[OPTIONS_BYTES];
 };
 
@@ -56,10 +20,8 @@ static divvy_status write_recipe(const struct dv_cl_device *device, const divvy_
 {
     const char *more = device->host->option(device->host, "OPTIONS");
     const char *math = kernel->flags & DIVVY_KERNEL_FAST_MATH ? " -cl-fast-relaxed-math" : "";
-    recipe->texts[0] = device->found->doubles ? doubles : "";
-    recipe->texts[1] = device->found->loops == DV_CL_ITEMS ? items : folds ? runs_in_lanes : runs;
-    recipe->texts[2] = kernel->source;
-    recipe->texts[3] = NULL;
+    dv_cl_prelude(device, kernel->source, folds, recipe->texts);
+    recipe->texts[DV_CL_PRELUDE_TEXTS] = kernel->source;
     int length =
         snprintf(recipe->options, sizeof recipe->options, "-cl-std=CL1.2 -cl-mad-enable%s %s", math, more ? more : "");
     if (length >= (int)sizeof recipe->options)
@@ -70,9 +32,10 @@ static divvy_status write_recipe(const struct dv_cl_device *device, const divvy_
 
 static divvy_status key_of(const struct dv_cl_device *device, const struct recipe *recipe, struct dv_cl_key *out_key)
 {
-    const char *const texts[] = {
-        recipe->options,     recipe->texts[0],      recipe->texts[1],          recipe->texts[2],
-        device->found->name, device->found->driver, device->found->class_name, NULL};
+    enum { OTHERS = 4 };
+    const char *texts[OTHERS + DV_CL_PRELUDE_TEXTS + 2] = {recipe->options, device->found->name, device->found->driver,
+                                                           device->found->class_name};
+    memcpy(texts + OTHERS, recipe->texts, sizeof recipe->texts);
     return dv_cl_key_of(device->host, texts, out_key);
 }
 
@@ -101,8 +64,9 @@ static divvy_status build_source(const struct dv_cl_device *device, const divvy_
                                  const struct recipe *recipe, cl_program *out_program)
 {
     cl_int code;
-    const char *texts[3] = {recipe->texts[0], recipe->texts[1], recipe->texts[2]};
-    cl_program program = clCreateProgramWithSource(device->context, 3, texts, NULL, &code);
+    const char *texts[DV_CL_PRELUDE_TEXTS + 1];
+    memcpy(texts, recipe->texts, sizeof texts);
+    cl_program program = clCreateProgramWithSource(device->context, DV_CL_PRELUDE_TEXTS + 1, texts, NULL, &code);
     DV_CL_TRY(dv_cl_check(device, code, "making a program of", kernel->name));
     code = clBuildProgram(program, 1, &device->id, recipe->options, NULL, NULL);
     if (code != CL_SUCCESS) {
@@ -162,12 +126,23 @@ static void keep_binary(const struct dv_cl_device *device, cl_program program, c
 
 /* ---- Load and unload ---- */
 
+/* The program of another kernel that is loaded, if it was built of the same texts; NULL if there is none. */
+static cl_program share_program(const struct dv_cl_device *device, const struct dv_cl_key *key)
+{
+    const struct dv_cl_kernel *other = device->kernels;
+    while (other && memcmp(&other->key, key, sizeof *key) != 0)
+        other = other->next;
+    return other && clRetainProgram(other->program) == CL_SUCCESS ? other->program : NULL;
+}
+
 /* Fills in program and entry. */
 static divvy_status build(struct dv_cl_device *device, struct dv_cl_kernel *loaded, const struct recipe *recipe,
-                          const struct dv_cl_key *key, bool *out_cached)
+                          bool *out_cached)
 {
     cl_int code;
-    loaded->program = build_binary(device, key, recipe->options);
+    loaded->program = share_program(device, &loaded->key);
+    if (!loaded->program)
+        loaded->program = build_binary(device, &loaded->key, recipe->options);
     loaded->entry = loaded->program ? entry_of(loaded->program, loaded->kernel, &code) : NULL;
     *out_cached = loaded->entry != NULL;
     if (*out_cached)
@@ -215,25 +190,13 @@ static divvy_status calibrate(struct dv_cl_device *device, struct dv_cl_kernel *
     return DIVVY_OK;
 }
 
-/* Whether a word stands in a text that has no comments any more. */
-static bool has_word(const char *text, const char *word)
-{
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
-    for (const char *at = strstr(text, word); at; at = strstr(at + 1, word)) {
-        char before = at > text ? at[-1] : ' ', after = at[strlen(word)];
-        if (!strchr(letters, before) && !(after && strchr(letters, after))) /* double4 is one too */
-            return true;
-    }
-    return false;
-}
-
 static divvy_status check_kernel(const struct dv_cl_device *device, const divvy_kernel *kernel, bool *out_folds)
 {
     const divvy_host *host = device->host;
     *out_folds = false;
     if (!kernel->source || kernel->flags & DIVVY_KERNEL_HOST)
         return host->fail(host, DIVVY_UNSUPPORTED, "%s is a host kernel: it runs on cores only", kernel->name);
-    if (!device->found->doubles && has_word(kernel->source, "double"))
+    if (!device->found->doubles && dv_cl_has_word(kernel->source, "double"))
         return host->fail(host, DIVVY_UNSUPPORTED, "%s: its file uses double, which \"%s\" does not have", kernel->name,
                           device->found->name);
     if (kernel->parameter_count > DIVVY_PARAMETERS_MAX)
@@ -249,20 +212,19 @@ static divvy_status check_kernel(const struct dv_cl_device *device, const divvy_
 static divvy_status load(struct dv_cl_device *device, struct dv_cl_kernel *loaded, divvy_loaded *out_loaded)
 {
     struct recipe recipe;
-    struct dv_cl_key key;
     uint64_t before_ns = device->host->now_ns();
     if (device->hung)
         return device->host->fail(device->host, DIVVY_DEVICE_LOST, "\"%s\" hangs", device->found->name);
     DV_CL_TRY(check_kernel(device, loaded->kernel, &loaded->folds));
     DV_CL_TRY(write_recipe(device, loaded->kernel, loaded->folds, &recipe));
-    DV_CL_TRY(key_of(device, &recipe, &key));
-    DV_CL_TRY(build(device, loaded, &recipe, &key, &out_loaded->cached));
+    DV_CL_TRY(key_of(device, &recipe, &loaded->key));
+    DV_CL_TRY(build(device, loaded, &recipe, &out_loaded->cached));
     DV_CL_TRY(check_arguments(device, loaded));
     DV_CL_TRY(dv_cl_choose_local(device, loaded->entry, loaded->kernel->name, &loaded->local));
     out_loaded->build_ns = device->host->now_ns() - before_ns;
     DV_CL_TRY(calibrate(device, loaded, out_loaded));
     if (!out_loaded->cached)
-        keep_binary(device, loaded->program, &key); /* after the first launch: it may hold what that compiled */
+        keep_binary(device, loaded->program, &loaded->key); /* after the first launch: it may hold what that compiled */
     out_loaded->granule = device->found->loops == DV_CL_ITEMS ? loaded->local : 0;
     return DIVVY_OK;
 }
@@ -279,12 +241,19 @@ divvy_status dv_cl_load(struct dv_cl_device *device, const divvy_kernel *kernel,
         *out_loaded = (divvy_loaded){0};
         return status;
     }
+    loaded->next = device->kernels;
+    device->kernels = loaded;
     out_loaded->kernel = loaded;
     return DIVVY_OK;
 }
 
 void dv_cl_unload(struct dv_cl_device *device, struct dv_cl_kernel *loaded)
 {
+    for (struct dv_cl_kernel **at = &device->kernels; *at; at = &(*at)->next)
+        if (*at == loaded) {
+            *at = loaded->next;
+            break;
+        }
     if (loaded->entry && !device->hung)
         clReleaseKernel(loaded->entry);
     if (loaded->program && !device->hung)

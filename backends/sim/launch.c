@@ -161,6 +161,8 @@ divvy_outcome sim_finish(void *opened, divvy_partition *partition, uint64_t dead
     if (staged && deadline_ns && slot->course.end_ns > deadline_ns) {
         sim_sleep_until(host, deadline_ns);
         sim_release(slot);
+        host->fail(host, DIVVY_DEVICE_LOST, "\"%s\" was not over with a partition at its deadline",
+                   device->traits->name);
         return DIVVY_LATE;
     }
     if (!staged || !fails)

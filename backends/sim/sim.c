@@ -9,40 +9,27 @@
 /* Read by probe, which comes once, and kept for ever. */
 static struct scenario *the_scenario;
 
-static divvy_device_type type_of(const struct scenario_device *traits)
-{
-    switch (traits->type) {
-    case SCENARIO_CORE:
-        return DIVVY_CORE;
-    case SCENARIO_CPU:
-        return DIVVY_CPU;
-    case SCENARIO_GPU:
-        return DIVVY_GPU;
-    case SCENARIO_ACCELERATOR:
-        break;
-    }
-    return DIVVY_ACCELERATOR;
-}
-
+/* A core of a scenario takes none of the host's, so it is no core here. */
 static divvy_status add(const divvy_host *host, size_t index)
 {
     const struct scenario_device *traits = &the_scenario->devices[index];
     char device_class[sizeof traits->device_class + 8], driver[sizeof the_scenario->name + 16];
     snprintf(device_class, sizeof device_class, "sim %s", traits->device_class);
     snprintf(driver, sizeof driver, "scenario %s", the_scenario->name);
-    return host->add_device(host, &(divvy_device_facts){.size = sizeof(divvy_device_facts),
-                                                        .name = traits->name,
-                                                        .device_class = device_class,
-                                                        .driver = *the_scenario->name ? driver : "scenario",
-                                                        .address = "",
-                                                        .type = type_of(traits),
-                                                        .handle = index,
-                                                        .units = 1,
-                                                        .staged = traits->staged,
-                                                        .depth = traits->depth,
-                                                        .granule = traits->granule,
-                                                        .memory_bytes = traits->memory_bytes,
-                                                        .max_slice_bytes = traits->max_slice_bytes});
+    return host->add_device(host,
+                            &(divvy_device_facts){.size = sizeof(divvy_device_facts),
+                                                  .name = traits->name,
+                                                  .device_class = device_class,
+                                                  .driver = *the_scenario->name ? driver : "scenario",
+                                                  .address = "",
+                                                  .type = traits->type == SCENARIO_GPU ? DIVVY_GPU : DIVVY_ACCELERATOR,
+                                                  .handle = index,
+                                                  .units = 1,
+                                                  .staged = traits->staged,
+                                                  .depth = traits->depth,
+                                                  .granule = traits->granule,
+                                                  .memory_bytes = traits->memory_bytes,
+                                                  .max_slice_bytes = traits->max_slice_bytes});
 }
 
 static divvy_status probe(const divvy_host *host)

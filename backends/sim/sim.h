@@ -56,8 +56,8 @@ struct device {
 
 /* ---- launch.c ---- */
 
-divvy_status sim_start(void *device, divvy_partition *partition);
-divvy_outcome sim_finish(void *device, divvy_partition *partition, uint64_t deadline_ns);
+divvy_status sim_start(void *opened, divvy_partition *partition);
+divvy_outcome sim_finish(void *opened, divvy_partition *partition, uint64_t deadline_ns);
 
 /* Sleeps until a moment of the host's clock. */
 void sim_sleep_until(const divvy_host *host, uint64_t moment_ns);

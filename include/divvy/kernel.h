@@ -23,8 +23,18 @@
  *                                           writes total[DIVVY_LANE] += ..., inside DIVVY_FOR
  *
  * Reserved in every kernel: DIVVY_LANE, DIVVY_TOTAL (the job's count), DIVVY_FIRST and DIVVY_COUNT (this
- * partition's). DIVVY_FOR takes `continue`; no `break`, `return` or `goto` out of it. Arrays may overlap
- * only if none of them is written. A kernel sees no memory but its parameters.
+ * partition's), DIVVY_RUN. DIVVY_FOR takes `continue`; no `break`, `return` or `goto` out of it. Arrays may
+ * overlap only if none of them is written. A kernel sees no memory but its parameters.
+ *
+ * Where an index does a constant number of things side by side, in small local arrays,
+ *
+ *     DIVVY_FOR_LANES (l, 64)
+ *         part[l] += row[k + l] * x[k + l];
+ *
+ * is for (int l = 0; l < 64; l++) with the promise that its turns do not depend on each other: OpenCL's
+ * compilers make vectors of that which they would not make otherwise. DIVVY_RUN is about how many indices one
+ * thread takes in a pass of DIVVY_FOR: DIVVY_COUNT on cores, and the constant 1 on devices where each index has
+ * a thread of its own. It tells whether to prepare before the loop what indices share.
  *
  * The language is what C17 and OpenCL C 1.2 share: <tgmath.h> makes sqrt(x) mean the same in both;
  * size_t, bool and pointers are no types of values; helper functions are `static inline`, with
@@ -112,11 +122,13 @@
 /* ---- OpenCL C 1.2 ------------------------------------------------------------------------------
  *
  * This half is expanded by the host's preprocessor when a kernel file is built, since OpenCL C 1.2 has
- * no variadic macros. Two macros stay as they are, and the backend defines them in front of the text, as suits the
+ * no variadic macros. Four macros stay as they are, and the backend defines them in front of the text, as suits the
  * device it builds for:
  *
  *     DIVVY__LOOP(i, first, count)   the head of a loop in which this work-item meets its part of the indices
  *     DIVVY__SLOT                    the lane of that loop's turn
+ *     DIVVY__LANES(l, lanes)         the head of a loop over lanes that do not depend on each other
+ *     DIVVY__RUN(count)              about how many indices this work-item meets
  *
  * An entry called with count 0 does nothing at all, and looks at no argument. */
 
@@ -136,6 +148,8 @@
 
 #define DIVVY_FOR(i) DIVVY__LOOP(i, divvy__first, divvy__count)
 #define DIVVY_LANE DIVVY__SLOT
+#define DIVVY_FOR_LANES(l, lanes) DIVVY__LANES(l, lanes)
+#define DIVVY_RUN DIVVY__RUN(divvy__count)
 
 #define DIVVY__BODY(x, k, p) DIVVY__CALL(DIVVY__BODY_, x, k, p)
 #define DIVVY__BODY_value(x, k, type, name, ...) type name,
@@ -242,6 +256,8 @@ DIVVY__VECTORS(uchar)
                     divvy__stop = divvy__end - divvy__block < divvy__step ? divvy__end : divvy__block + divvy__step; \
              i < divvy__stop; i++, divvy__lane++)
 #define DIVVY_LANE divvy__lane
+#define DIVVY_FOR_LANES(l, lanes) for (int l = 0; l < (lanes); l++)
+#define DIVVY_RUN divvy__count
 
 /* A table of the kernel. __extension__, since before C++20 designated initialisers are one. */
 #define DIVVY__CONSTANT __extension__ static const

@@ -5,6 +5,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <link.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -72,7 +73,7 @@ char *dv_fit_file(const char *path, const char *own)
     return refusal;
 }
 
-/* ---- Sanitizers ------------------------------------------------------------------------------- */
+/* ---- What the file holds ---------------------------------------------------------------------- */
 
 /* A file in memory. */
 struct image {
@@ -85,13 +86,36 @@ static bool holds(const struct image *image, size_t offset, size_t bytes)
     return offset <= image->size && bytes <= image->size - offset;
 }
 
+static bool is_elf(const struct image *image)
+{
+    return holds(image, 0, sizeof(ElfW(Ehdr))) && memcmp(image->bytes, ELFMAG, SELFMAG) == 0;
+}
+
+/* Up to where the segments that are loaded reach; 0 if it does not tell. */
+static uint64_t end_of_segments(const struct image *image)
+{
+    ElfW(Ehdr) head;
+    uint64_t end = 0;
+    memcpy(&head, image->bytes, sizeof head);
+    if (head.e_phentsize != sizeof(ElfW(Phdr)) || !holds(image, head.e_phoff, head.e_phnum * sizeof(ElfW(Phdr))))
+        return 0;
+    for (unsigned i = 0; i < head.e_phnum; i++) {
+        ElfW(Phdr) segment;
+        memcpy(&segment, image->bytes + head.e_phoff + i * sizeof segment, sizeof segment);
+        uint64_t last;
+        if (__builtin_add_overflow((uint64_t)segment.p_offset, (uint64_t)segment.p_filesz, &last))
+            last = UINT64_MAX;
+        if (segment.p_type == PT_LOAD && last > end)
+            end = last;
+    }
+    return end;
+}
+
 /* The names of the dynamic symbols: of the string table that belongs to the section of that type. */
 static struct image symbol_names(const struct image *image)
 {
     const struct image none = {0};
     ElfW(Ehdr) head;
-    if (!holds(image, 0, sizeof head) || memcmp(image->bytes, ELFMAG, SELFMAG) != 0)
-        return none;
     memcpy(&head, image->bytes, sizeof head);
     if (head.e_shentsize != sizeof(ElfW(Shdr)) || !holds(image, head.e_shoff, head.e_shnum * sizeof(ElfW(Shdr))))
         return none;
@@ -112,7 +136,28 @@ static bool has_name(const struct image *names, const char *name)
     return names->bytes && memmem(names->bytes, names->size, name, strlen(name));
 }
 
-char *dv_fit_sanitizer(const char *path)
+/* Loading maps what is not there, and touching that ends the process. */
+static char *look_for_end(const char *path, const struct image *image)
+{
+    const uint64_t end = end_of_segments(image);
+    if (end <= image->size)
+        return NULL;
+    return reason("%s is cut off: it has %zu bytes of at least %" PRIu64, path, image->size, end);
+}
+
+/* A sanitizer's runtime that comes too late ends the process. */
+static char *look_for_sanitizer(const char *path, const struct image *image)
+{
+    const struct image names = symbol_names(image);
+    const char *found = has_name(&names, "__asan_init")   ? "address"
+                        : has_name(&names, "__tsan_init") ? "thread"
+                                                          : "none";
+    if (strcmp(found, DIVVY_SANITIZER) == 0 || strcmp(found, "none") == 0)
+        return NULL; /* one without instrumented code tells its sanitizer itself */
+    return reason("%s is built with sanitizer %s, this library with %s", path, found, DIVVY_SANITIZER);
+}
+
+char *dv_fit_image(const char *path)
 {
     int file = open(path, O_RDONLY | O_CLOEXEC);
     struct stat facts;
@@ -128,14 +173,14 @@ char *dv_fit_sanitizer(const char *path)
     if (mapped == MAP_FAILED)
         return NULL; /* dlopen will tell better */
     image.bytes = mapped;
-    const struct image names = symbol_names(&image);
-    const char *found = has_name(&names, "__asan_init")   ? "address"
-                        : has_name(&names, "__tsan_init") ? "thread"
-                                                          : "none";
+    char *refusal = NULL;
+    if (is_elf(&image)) {
+        refusal = look_for_end(path, &image);
+        if (!refusal)
+            refusal = look_for_sanitizer(path, &image);
+    }
     munmap(mapped, image.size);
-    if (strcmp(found, DIVVY_SANITIZER) == 0 || strcmp(found, "none") == 0)
-        return NULL; /* one without instrumented code tells its sanitizer itself */
-    return reason("%s is built with sanitizer %s, this library with %s", path, found, DIVVY_SANITIZER);
+    return refusal;
 }
 
 /* ---- The object ------------------------------------------------------------------------------- */

@@ -15,9 +15,9 @@ char *dv_fit_folder(const char *path, const char *own);
 /* A file of which all that holds as well, links followed. */
 char *dv_fit_file(const char *path, const char *own);
 
-/* The sanitizer of the file, told by the symbols that it wants, must be this library's: a sanitizer's runtime
- * that comes too late ends the process, so this is asked before loading. Other than ELF files pass. */
-char *dv_fit_sanitizer(const char *path);
+/* What loading cannot refuse, since it would end the process: a file that was cut off, and one whose sanitizer, told by the
+ * symbols that it wants, is not this library's. Other than ELF files pass: loading tells better. */
+char *dv_fit_image(const char *path);
 
 /* The object exported by the file at `path`, named libdivvy_<name>.so. */
 char *dv_fit_backend(const char *path, const char *name, const divvy_backend *backend);

@@ -36,6 +36,26 @@ static FILE *open_below(const char *root, const char *path)
     return length > 0 && (size_t)length < sizeof whole ? fopen(whole, "re") : NULL;
 }
 
+static bool is_octal(char digit)
+{
+    return digit >= '0' && digit <= '7';
+}
+
+/* The kernel writes a space in a path as "\040", and so on. */
+static void unescape(char *path)
+{
+    char *out = path;
+    for (const char *at = path; *at; out++) {
+        if (at[0] == '\\' && is_octal(at[1]) && is_octal(at[2]) && is_octal(at[3])) {
+            *out = (char)((at[1] - '0') * 64 + (at[2] - '0') * 8 + (at[3] - '0'));
+            at += 4;
+        } else {
+            *out = *at++;
+        }
+    }
+    *out = 0;
+}
+
 /* A line of mountinfo: "36 35 0:30 TOP PLACE options [tags] - TYPE source SUPEROPTIONS". */
 static bool read_mount(const char *line, bool second, struct mount *out)
 {
@@ -44,6 +64,8 @@ static bool read_mount(const char *line, bool second, struct mount *out)
     snprintf(format, sizeof format, "%%*s %%*s %%*s %%%ds %%%ds", PATH_MAX - 1, PATH_MAX - 1);
     if (!tail || sscanf(line, format, out->top, out->place) != 2 || sscanf(tail, " - %31s %*s %511s", type, super) != 2)
         return false;
+    unescape(out->top);
+    unescape(out->place);
     out->second = second;
     out->found = second ? strcmp(type, "cgroup2") == 0 : strcmp(type, "cgroup") == 0 && list_has(super, "cpu");
     return out->found;

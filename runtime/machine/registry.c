@@ -161,7 +161,7 @@ static char *open_file(const char *path, const char *name, const divvy_backend *
     struct path own;
     char *refusal = dv_fit_file(path, own_path(&own));
     if (!refusal)
-        refusal = dv_fit_sanitizer(path);
+        refusal = dv_fit_image(path);
     if (refusal)
         return refusal;
     void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -508,6 +508,13 @@ static void run_probe(struct probing *probing)
     probing->plugin->probe_ns = dv_now_ns() - start;
 }
 
+/* What a plugin told carries its name, which the log puts in front of the line as well. */
+static const char *without_name(const struct dv_plugin *plugin, const char *text)
+{
+    const size_t length = strlen(plugin->name);
+    return strncmp(text, plugin->name, length) == 0 && strncmp(text + length, ": ", 2) == 0 ? text + length + 2 : text;
+}
+
 /* Under the mutex. */
 static void end_probe(struct dv_plugin *plugin, const struct probing *probing)
 {
@@ -520,7 +527,8 @@ static void end_probe(struct dv_plugin *plugin, const struct probing *probing)
     } else {
         plugin->probe = DV_PROBE_FAILED;
         plugin->device_count = 0; /* what was announced before it failed does not count */
-        dv_log(DIVVY_LOG_WARN, plugin->name, "probing failed: %s", probing->error ? probing->error : "no memory");
+        dv_log(DIVVY_LOG_WARN, plugin->name, "probing failed: %s",
+               probing->error ? without_name(plugin, probing->error) : "no memory");
     }
     pthread_cond_broadcast(&probed);
 }

@@ -15,6 +15,7 @@ extern char **environ;
 struct program {
     struct bench_remote remote;
     const char *path, *argument;
+    bool again; /* the program of the one above */
 };
 
 struct hand {
@@ -23,7 +24,7 @@ struct hand {
     const char *name;
 };
 
-static unsigned cores;
+static unsigned used_cores;
 
 static void *start(const struct bench_remote *remote, const char *kernel, size_t count);
 
@@ -59,15 +60,15 @@ static void stop(void *context)
 
 static const struct program programs[] = {
 #ifdef BENCH_POCL
-    {{"PoCL alone", false, start, turn, stop}, BENCH_POCL, "pthread"},
+    {{"PoCL alone", false, start, turn, stop}, BENCH_POCL, "pthread", false},
 #endif
 #ifdef BENCH_STARPU
-    {{"StarPU eager", true, start, turn, stop}, BENCH_STARPU, "eager"},
-    {{"StarPU ws", true, start, turn, stop}, BENCH_STARPU, "ws"},
-    {{"StarPU lws", true, start, turn, stop}, BENCH_STARPU, "lws"},
-    {{"StarPU dmda", true, start, turn, stop}, BENCH_STARPU, "dmda"},
+    {{"StarPU eager", true, start, turn, stop}, BENCH_STARPU, "eager", false},
+    {{"StarPU ws", true, start, turn, stop}, BENCH_STARPU, "ws", true},
+    {{"StarPU lws", true, start, turn, stop}, BENCH_STARPU, "lws", true},
+    {{"StarPU dmda", true, start, turn, stop}, BENCH_STARPU, "dmda", true},
 #endif
-    {{0}, NULL, NULL},
+    {{0}, NULL, NULL, false},
 };
 
 enum { PROGRAMS = sizeof programs / sizeof *programs };
@@ -110,7 +111,7 @@ static void *start(const struct bench_remote *remote, const char *kernel, size_t
     struct hand *hand = calloc(1, sizeof *hand);
     char count_text[24], cores_text[12], line[16] = "";
     snprintf(count_text, sizeof count_text, "%zu", count);
-    snprintf(cores_text, sizeof cores_text, "%u", cores);
+    snprintf(cores_text, sizeof cores_text, "%u", used_cores);
     char *argv[] = {(char *)(uintptr_t)program->path,
                     (char *)(uintptr_t)program->argument,
                     (char *)(uintptr_t)kernel,
@@ -128,13 +129,13 @@ static void *start(const struct bench_remote *remote, const char *kernel, size_t
     return NULL;
 }
 
-const struct bench_remote *processes_start_with(unsigned core_count, bool quick)
+const struct bench_remote *processes_start_with(unsigned cores, bool quick)
 {
     static struct bench_remote remotes[PROGRAMS];
     unsigned count = 0;
-    cores = core_count;
+    used_cores = cores;
     for (unsigned p = 0; p < PROGRAMS; p++)
-        if (!quick || p == 0 || !programs[p].path || strcmp(programs[p].path, programs[p - 1].path) != 0)
+        if (!quick || !programs[p].again)
             remotes[count++] = programs[p].remote;
     signal(SIGPIPE, SIG_IGN); /* one that died is told by name */
     return remotes;

@@ -89,7 +89,7 @@ static const char *option(const divvy_host *host, const char *name)
     if (answer)
         return answer;
     char variable[128];
-    snprintf(variable, sizeof variable, "DIVVY_%s_%s", host_seen.backend, name);
+    snprintf(variable, sizeof variable, "DIVVY_%s%s%s", host_seen.backend, *name ? "_" : "", name);
     for (char *at = variable; *at; at++)
         *at = (char)toupper((unsigned char)*at);
     return getenv(variable);

@@ -328,8 +328,9 @@ void check_kernels(const struct kernel_runner *runner, uint64_t seed)
     }
 
     /* Widths and radii on both sides of the blocks that the kernels go by; 0 and 1 rows among them. */
-    static const size_t shapes[][4] = {{0, 3, 5, 1},      {1, 1, 1, 0},      {7, 1, 64, 1},  {1, 129, 65, 2},
-                                       {13, 300, 130, 3}, {37, 70, 200, 15}, {5, 2, 63, 40}, {41, 128, 192, 2}};
+    static const size_t shapes[][4] = {{0, 3, 5, 1},    {1, 1, 1, 0},      {7, 1, 64, 1},
+                                       {1, 129, 65, 2}, {13, 300, 130, 3}, {37, 70, 200, 15},
+                                       {5, 2, 63, 40},  {41, 128, 192, 2}, {389, 150, 70, 1}};
     size_t all = sizeof shapes / sizeof *shapes;
     for (size_t k = 0; k < (runner->small ? 4 : all); k++) {
         size_t rows = shapes[k][0], inner = shapes[k][1], width = shapes[k][2];

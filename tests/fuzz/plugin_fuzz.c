@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int file = memfd_create("plugin", MFD_CLOEXEC);
     MUST(file >= 0 && write(file, data, size) == (ssize_t)size);
     snprintf(path, sizeof path, "/proc/self/fd/%d", file);
-    free(dv_fit_sanitizer(path));
+    free(dv_fit_image(path));
     close(file);
     return 0;
 }

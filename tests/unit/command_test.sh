@@ -1,6 +1,7 @@
 #!/bin/sh
-# command_test.sh DIVVY: the command itself: its exit status, and what it says where.
-divvy=$1
+# command_test.sh DIVVY PLUGINS: the command itself: its exit status, and what it says where. PLUGINS: those of
+# registry_test, one of which says hostile things.
+divvy=$1 plugins=$2
 failures=0
 
 # expect STATUS PART WORD...: the command ends so, and says PART on stdout (0) or stderr (else).
@@ -32,6 +33,41 @@ expect 2 "info, view, compile" help no-such-command
 expect 2 "one command" help view info
 expect 2 "a file is needed" view
 expect 1 "cannot read" view /no/such/profile
+
+# Output that cannot be written is a failure of every command.
+if [ -c /dev/full ]; then
+    for words in info "info --json" "info --env"; do
+        # shellcheck disable=SC2086 # words
+        said=$("$divvy" $words 2>&1 >/dev/full)
+        case "$? $said" in
+        "1 "*"could not be written"*) ;;
+        *)
+            echo "divvy $words to a full disk: $said" >&2
+            failures=$((failures + 1))
+            ;;
+        esac
+    done
+fi
+
+# Nothing that a driver, a path or a variable says is obeyed by the terminal.
+export DIVVY_BACKEND=hostile DIVVY_HOSTILE_KNOB=7 DIVVY_BIND="$(printf 'none\033[2J\302\233')"
+export DIVVY_PLUGIN_PATH="$plugins:$(printf '/no\033[2J/where')"
+for words in info "info --json" "info --env" "info --env --json"; do
+    # shellcheck disable=SC2086 # words
+    said=$("$divvy" $words 2>&1)
+    case $said in
+    *"$(printf '\033')"* | *"$(printf '\302\233')"*)
+        echo "divvy $words prints control characters" >&2
+        failures=$((failures + 1))
+        ;;
+    *hostile* | *DIVVY_BIND*) ;;
+    *)
+        echo "divvy $words: $said" >&2
+        failures=$((failures + 1))
+        ;;
+    esac
+done
+unset DIVVY_BACKEND DIVVY_HOSTILE_KNOB DIVVY_BIND DIVVY_PLUGIN_PATH
 
 echo "$failures failed"
 [ "$failures" = 0 ]

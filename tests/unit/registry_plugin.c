@@ -1,7 +1,7 @@
 /* A plugin for registry_test, in several wrongs: PLUGIN_NAME, PLUGIN_ABI, PLUGIN_SIZE, PLUGIN_SANITIZER and
  * PLUGIN_FEATURES tell what it says of itself, PLUGIN_START its function start, PLUGIN_STATUS how its probe ends.
- * PLUGIN_SYMBOL is the object's name. It announces one device, whose texts tell in what kind of thread it was
- * probed. */
+ * PLUGIN_SYMBOL is the object's name; PLUGIN_HOSTILE has its device's driver say what terminals obey. It announces one
+ * device, whose texts tell in what kind of thread it was probed. */
 #ifndef PLUGIN_SYMBOL
 #define PLUGIN_SYMBOL divvy_plugin
 #endif
@@ -29,6 +29,11 @@
 #endif
 #ifndef PLUGIN_START
 #define PLUGIN_START start
+#endif
+#ifdef PLUGIN_HOSTILE
+#define PLUGIN_DRIVER "a\033[2Jb\n\302\2335m"
+#else
+#define PLUGIN_DRIVER "1"
 #endif
 #ifndef PLUGIN_STATUS
 #define PLUGIN_STATUS DIVVY_OK
@@ -98,7 +103,7 @@ static divvy_status probe(const divvy_host *host)
         .size = sizeof facts,
         .name = name,
         .device_class = "test",
-        .driver = "1",
+        .driver = PLUGIN_DRIVER,
         .address = address,
         .type = DIVVY_GPU,
         .units = 4,

@@ -77,7 +77,8 @@ static void test_refusals(void)
 {
     char text[PATH_MAX];
     refused(PLUGINS, "abi", "interface 99, this library has 1");
-    refused(PLUGINS, "short", "backend of 8 bytes, this library needs");
+    snprintf(text, sizeof text, "backend of 8 bytes, this library needs %zu", sizeof(divvy_backend));
+    refused(PLUGINS, "short", text);
     refused(PLUGINS, "symbol", "exports no divvy_plugin");
     refused(PLUGINS, "renamed", "calls itself \"good\", its file \"renamed\"");
     refused(PLUGINS, "sanitizer", "sanitizer other, this library with " DIVVY_SANITIZER);
@@ -90,6 +91,49 @@ static void test_refusals(void)
     snprintf(text, sizeof text, "%s/text", temporary);
     run("mkdir %1$s && echo words > %1$s/libdivvy_text.so", text, "");
     refused(text, "text", "libdivvy_text.so");
+
+    /* Nor is what was cut off, is empty, leads to nowhere, or is a folder. */
+    run("cd %1$s && head -c 3000 " PLUGINS "/libdivvy_good.so > libdivvy_cut.so && : > libdivvy_empty.so && "
+        "mkdir libdivvy_folder.so && ln -s nowhere libdivvy_lost.so",
+        text, "");
+    refused(text, "cut", "is cut off: it has 3000 bytes of at least");
+    refused(text, "empty", "libdivvy_empty.so");
+    refused(text, "folder", "libdivvy_folder.so");
+    refused(text, "lost", strerror(ENOENT));
+}
+
+/* A plugin that nobody named draws one warning if it is refused, however often it is found. */
+static void test_warnings(void)
+{
+    static const char *const names[] = {"abi", "short", "symbol", "renamed", "sanitizer", "null"};
+    char folder[PATH_MAX], told_path[PATH_MAX];
+    enum { TOLD_MAX = 16000 };
+    char *told = calloc(1, TOLD_MAX);
+    struct dv_plugin *plugin;
+    unsigned count;
+    snprintf(folder, sizeof folder, "%s/all", temporary);
+    snprintf(told_path, sizeof told_path, "%s/told", temporary);
+    run("mkdir -m 755 %1$s && cp " PLUGINS "/*.so %1$s/ && chmod 755 %1$s/*", folder, "");
+    fflush(stderr);
+    int before = dup(STDERR_FILENO), file = open(told_path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    dup2(file, STDERR_FILENO);
+    dv_log_set_level(DIVVY_LOG_WARN);
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(load(folder, "", &plugin, &count), DIVVY_OK);
+    dv_log_set_level(DIVVY_LOG_ERROR);
+    dup2(before, STDERR_FILENO);
+    close(before);
+    CHECK(pread(file, told, TOLD_MAX - 1, 0) > 0);
+    close(file);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char part[80];
+        snprintf(part, sizeof part, "backend \"%s\" is refused: ", names[i]);
+        const char *first = strstr(told, part);
+        CHECK_HAS(told, part);
+        CHECK(!first || !strstr(first + 1, part));
+        CHECK(!first || strncmp(first + strlen(part), folder, strlen(folder)) == 0); /* the file, then the reason */
+    }
+    free(told);
 }
 
 /* Loads the good plugin from a folder of the temporary one, made by a command in which %1$s is the folder. */
@@ -290,6 +334,13 @@ static void test_probing(void)
     CHECK_EQ(plugin->backend->open(&plugin->host, &plugin->devices[0].facts, &device, &rates), DIVVY_INVALID);
     CHECK_EQ(plugin->device_count, 1);
 
+    /* What a driver says of itself is one line, and no terminal obeys it. */
+    setenv("DIVVY_HOSTILE_KNOB", "7", 1);
+    struct dv_plugin *hostile;
+    CHECK_EQ(load(PLUGINS, "hostile", &hostile, &count), DIVVY_OK);
+    CHECK_EQ(dv_registry_probe(hostile, NULL, 0, 0), DIVVY_OK);
+    CHECK_STR(hostile->devices[0].facts.driver, "a?[2Jb???5m");
+
     /* Several threads that probe at once are one. */
     pthread_t threads[8];
     for (int i = 0; i < 8; i++)
@@ -362,6 +413,7 @@ int main(int argc, char **argv)
     if (!CHECK(mkdtemp(temporary) != NULL) || !CHECK(realpath("/proc/self/exe", self) != NULL))
         return check_summary();
     test_refusals();
+    test_warnings();
     test_writable();
     test_owner(self);
     test_finding();

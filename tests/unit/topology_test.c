@@ -19,10 +19,9 @@ static void on_machine(const char *synthetic, void (*test)(unsigned), unsigned a
     pid_t child = fork();
     if (child == 0) {
         atomic_store(&check_failures, 0);
-        if (synthetic)
-            setenv("HWLOC_SYNTHETIC", synthetic, 1);
-        else
-            unsetenv("HWLOC_SYNTHETIC");
+        unsetenv("HWLOC_SYNTHETIC");
+        if (synthetic) /* in words, or as a file */
+            setenv(strstr(synthetic, ".xml") ? "HWLOC_XMLFILE" : "HWLOC_SYNTHETIC", synthetic, 1);
         test(argument);
         exit(atomic_load(&check_failures) ? EXIT_FAILURE : EXIT_SUCCESS);
     }
@@ -142,6 +141,71 @@ static void test_numa(unsigned unused)
     check_placed("scatter", 4, (unsigned[]){0, 2, 1, 3}, true);
 }
 
+/* A core belongs to its kind, the fastest last; what the cpuset forbids does not exist, a core that has lost one of its
+ * hardware threads stays one. */
+static void test_kinds(unsigned unused)
+{
+    (void)unused;
+    static const struct dv_core expected[] = {
+        {.cpu = 1, .threads = 1},
+        {.cpu = 2, .threads = 1},
+        {.cpu = 3, .threads = 1},
+        {.cpu = 5, .threads = 1, .kind = 1},
+        {.cpu = 6, .threads = 2, .kind = 1},
+    };
+    const struct dv_topology *host = dv_topology_get();
+    if (!CHECK(host != NULL) || !CHECK_EQ(host->core_count, 5))
+        return;
+    CHECK_STR(host->model, "Hybrid of the tests");
+    CHECK(host->synthetic);
+    CHECK_EQ(host->kind_count, 2);
+    CHECK_EQ(host->machine_cores, 6);
+    CHECK_EQ(host->machine_threads, 8);
+    for (unsigned i = 0; i < 5; i++) {
+        CHECK_EQ(host->cores[i].cpu, expected[i].cpu);
+        CHECK_EQ(host->cores[i].threads, expected[i].threads);
+        CHECK_EQ(host->cores[i].kind, expected[i].kind);
+    }
+    check_placed("compact", 3, (unsigned[]){3, 4, 0}, true);
+    check_placed("", 2, (unsigned[]){3, 4}, false);
+    /* Numbers count the allowed cores. */
+    unsigned cores[8];
+    bool bound;
+    CHECK_EQ(dv_topology_place("5", 1, cores, &bound), DIVVY_INVALID);
+    CHECK_HAS(divvy_error(), "from 0 to 4");
+}
+
+/* ---- The quota -------------------------------------------------------------------------------- */
+
+static double pretended_quota = -1; /* what this process's control groups grant; negative: look */
+
+double __real_dv_quota_read(const char *below);
+double __wrap_dv_quota_read(const char *below);
+double __wrap_dv_quota_read(const char *below)
+{
+    return *below || pretended_quota < 0 ? __real_dv_quota_read(below) : pretended_quota;
+}
+
+/* By default as many cores as the quota is worth, rounded up, and never none; -1 is all of them all the same. */
+static void test_quota(unsigned percent)
+{
+    pretended_quota = percent / 100.0;
+    const struct dv_topology *host = dv_topology_get();
+    if (!CHECK(host != NULL))
+        return;
+    unsigned granted = percent == 0 ? host->core_count : (percent + 99) / 100;
+    CHECK(fabs(host->quota - percent / 100.0) < 1e-9);
+    CHECK_EQ(cores_for(0), granted < host->core_count ? granted : host->core_count);
+    CHECK_EQ(cores_for(-1), host->core_count);
+    CHECK_EQ(cores_for((int)host->core_count), host->core_count);
+    CHECK_EQ(cores_for(-2), host->core_count > 1 ? host->core_count - 1 : 1);
+    /* Bound by default only where all allowed cores are used. */
+    unsigned cores[4096];
+    bool bound;
+    CHECK_EQ(dv_topology_place("", cores_for(0), cores, &bound), DIVVY_OK);
+    CHECK_EQ(bound, cores_for(0) == host->core_count);
+}
+
 /* ---- The machine as it is --------------------------------------------------------------------- */
 
 static void *bind_and_look(void *core)
@@ -186,6 +250,13 @@ static int test_mask(int cpu)
         CHECK_EQ(host->cores[0].cpu, cpu);
         CHECK_EQ(host->cores[0].threads, 1);
         CHECK(host->machine_cores >= 1);
+        /* Cores outside the mask can neither be had nor be named. */
+        unsigned core;
+        bool bound;
+        CHECK_EQ(dv_topology_thread_count(2, &core), DIVVY_LIMIT);
+        CHECK_EQ(dv_topology_place("1", 1, &core, &bound), DIVVY_INVALID);
+        CHECK_EQ(dv_topology_place("0", 1, &core, &bound), DIVVY_OK);
+        CHECK_EQ(dv_topology_bind(&core, 1), DIVVY_OK);
     }
     return check_summary();
 }
@@ -277,7 +348,35 @@ static void test_second_version(void)
     write_file("/proc/self/cgroup", "0::/../../elsewhere\n");
     CHECK_QUOTA(4);
 
+    /* In a namespace of its own the process sees the top of its part, and not what lies above. */
+    fresh_tree();
+    write_file("/proc/self/mountinfo", mount_v2);
+    write_file("/proc/self/cgroup", "0::/\n");
+    write_file("/sys/fs/cgroup/cpu.max", "150000 100000\n");
+    CHECK_QUOTA(1.5);
+    write_file("/proc/self/mountinfo", "30 23 0:26 /../.. /sys/fs/cgroup ro - cgroup2 cgroup rw\n");
+    CHECK_QUOTA(1.5);
+
+    /* Deep groups: the least of all, wherever it is. */
+    write_file("/proc/self/mountinfo", mount_v2);
+    write_file("/proc/self/cgroup", "0::/a/b/c/d/e/f\n");
+    write_file("/sys/fs/cgroup/cpu.max", "max 100000\n");
+    write_file("/sys/fs/cgroup/a/cpu.max", "800000 100000\n");
+    write_file("/sys/fs/cgroup/a/b/c/cpu.max", "3000 20000\n");
+    write_file("/sys/fs/cgroup/a/b/c/d/e/f/cpu.max", "700000 100000\n");
+    CHECK_QUOTA(0.15);
+
+    /* A mount whose path has a space, which the kernel writes as an octal number; a file without an end of line. */
+    fresh_tree();
+    write_file("/proc/self/mountinfo", "30 23 0:26 / /my\\040groups rw - cgroup2 cgroup2 rw\n");
+    write_file("/proc/self/cgroup", "0::/job");
+    write_file("/my groups/job/cpu.max", "120000 100000");
+    CHECK_QUOTA(1.2);
+
     /* Damaged files are as good as none. */
+    fresh_tree();
+    write_file("/proc/self/mountinfo", mount_v2);
+    write_file("/proc/self/cgroup", "0::/\n");
     write_file("/sys/fs/cgroup/cpu.max", "garbage\n");
     CHECK_QUOTA(0);
     write_file("/sys/fs/cgroup/cpu.max", "100000 0\n");
@@ -302,7 +401,28 @@ static void test_first_version(void)
     write_file("/sys/fs/cgroup/cpu,cpuacct/user/cpu.cfs_period_us", "100000\n");
     CHECK_QUOTA(1);
 
+    /* Without a period there is no limit; another one is as good as the usual one. */
+    fresh_tree();
+    write_file("/proc/self/mountinfo", mount_v1);
+    write_file("/proc/self/cgroup", "4:cpu,cpuacct:/\n");
+    write_file("/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "30000\n");
+    CHECK_QUOTA(0);
+    write_file("/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "40000\n");
+    CHECK_QUOTA(0.75);
+    write_file("/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "0\n");
+    CHECK_QUOTA(0);
+
+    /* In a container, where the group of the host is what is mounted. */
+    write_file("/proc/self/mountinfo", "34 30 0:29 /docker/abc /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpuacct,cpu\n");
+    write_file("/proc/self/cgroup", "4:cpuacct,cpu:/docker/abc\n");
+    write_file("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "250000\n");
+    write_file("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
+    CHECK_QUOTA(2.5);
+
     /* Both versions at once: the lesser counts. */
+    fresh_tree();
+    write_file("/sys/fs/cgroup/cpu,cpuacct/user/cpu.cfs_quota_us", "100000\n");
+    write_file("/sys/fs/cgroup/cpu,cpuacct/user/cpu.cfs_period_us", "100000\n");
     char both[1024];
     snprintf(both, sizeof both, "%s%s", mount_v1, "40 30 0:26 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n");
     write_file("/proc/self/mountinfo", both);
@@ -327,6 +447,10 @@ int main(int argc, char **argv)
     on_machine("pu:6", test_size, 6);
     on_machine("pack:2 [numa(memory=8589934592)] l3:1(size=33554432) l2:4(size=1048576) core:1 pu:2", test_packages, 0);
     on_machine("pack:1 numa:2 core:2 pu:1", test_numa, 0);
+    on_machine(HYBRID_MACHINE, test_kinds, 0);
+    static const unsigned percents[] = {0, 1, 50, 100, 101, 150, 200, 100000};
+    for (size_t i = 0; i < sizeof percents / sizeof *percents; i++)
+        on_machine(NULL, test_quota, percents[i]);
     on_machine(NULL, test_binding, 0);
     on_machine(NULL, with_mask, 0);
 

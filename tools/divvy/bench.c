@@ -27,7 +27,7 @@ int divvy_bench(int argc, char **argv)
         fprintf(stderr, "divvy bench: /proc/self/exe: %s\n", strerror(errno));
         return 1;
     }
-    strcpy(strrchr(program, '/') + 1, name);
+    memcpy(strrchr(program, '/') + 1, name, sizeof name);
     forget_openmp();
     execv(program, argv);
     fprintf(stderr, "divvy bench: %s: %s\n", program, strerror(errno));

@@ -25,7 +25,7 @@ struct bench_series {
 };
 void bench_add(struct bench_series *series, double value);
 void bench_forget(struct bench_series *series);
-/* The value that `part` of all lie below, 0 to 1: sorts. There must be one. */
+/* The value that `part` of all lie below, 0 to 1; 0 if there is none. Sorts. */
 double bench_quantile(struct bench_series *series, double part);
 
 /* How times become what is shown. */
@@ -122,7 +122,12 @@ bool bench_wants_round(const struct bench *bench, unsigned done, double began_ns
 void bench_leave_out(struct bench *bench, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Ends the program if something is wrong. */
-void bench_require(bool right, const char *row, const char *name);
+_Noreturn void bench_wrong(const char *row, const char *name);
+static inline void bench_require(bool right, const char *row, const char *name)
+{
+    if (!right)
+        bench_wrong(row, name);
+}
 
 /* The command line, the rows that it names one after another, and what they gave. `setup` gives the peers. Returns the
  * exit status. */

@@ -155,7 +155,7 @@ static void measure_sum_double(struct bench *bench)
 
 const struct bench_row bench_nbody = {"nbody", "gravitation of 8192 bodies", measure_nbody};
 const struct bench_row bench_black_scholes = {"black-scholes", "prices of 4 M options", measure_black_scholes};
-const struct bench_row bench_mandelbrot = {"mandelbrot", "1024 x 512 points, whose upper rows take longer",
+const struct bench_row bench_mandelbrot = {"mandelbrot", "1024 x 256 points, whose upper rows take longer",
                                            measure_mandelbrot};
 const struct bench_row bench_sum_float = {"sum-float", "the sum of 64 M floats", measure_sum_float};
 const struct bench_row bench_sum_double = {"sum-double", "the sum of 64 M doubles", measure_sum_double};

@@ -191,7 +191,10 @@ struct bench_contender way_contender(struct way *way, const char *name)
                                         .settle_ms = way->peer ? way->peer->settle_ms
                                                      : way->dv ? 0
                                                                : 1};
-    snprintf(contender.name, sizeof contender.name, "%s%s", name ? name : way->peer->name,
+    snprintf(contender.name, sizeof contender.name, "%s%s",
+             name        ? name
+             : way->peer ? way->peer->name
+                         : "",
              way->peer && way->body ? ", same code" : "");
     return contender;
 }
