@@ -220,6 +220,7 @@ struct dv_job *dv_job_take(struct dv_crew *crew)
     dv_split_init(&job->split);
     pthread_mutex_init(&job->mutex, NULL);
     job->crew = crew;
+    job->plan.schedule = crew->schedule; /* also for a call that does not get as far as to choose one */
     pthread_mutex_lock(&dv_pool.mutex);
     job->next_made = crew->made;
     crew->made = job;
