@@ -394,7 +394,7 @@ static uint64_t run_here(struct dv_job *job, struct dv_member *member, struct dv
 {
     struct dv_unit *unit = member->unit;
     size_t count = task->range.count;
-    if (!dv_task_prepare(task, job, &member->loaded)) {
+    if (!dv_task_aim(task)) {
         dv_job_stop(job, true, DIVVY_NO_MEMORY, "no memory for a partition's results");
         return dv_now_ns();
     }
@@ -426,6 +426,7 @@ static uint64_t run_here(struct dv_job *job, struct dv_member *member, struct dv
 static size_t work_core(struct dv_job *job, struct dv_member *member, struct dv_tally *tally, uint64_t *clock_ns)
 {
     struct dv_task task;
+    dv_task_begin(&task, job, &member->loaded);
     uint64_t now = *clock_ns;
     size_t computed = 0;
     while (claim(job, member, tally, now, &task)) {
@@ -529,7 +530,8 @@ static bool start_one(struct dv_job *job, struct dv_member *member, struct dv_ta
     task->queued_ns = now;
     if (!claim(job, member, &member->tally, now, task))
         return false;
-    if (!dv_task_prepare(task, job, &member->loaded)) {
+    dv_task_begin(task, job, &member->loaded);
+    if (!dv_task_aim(task)) {
         dv_error_set("no memory for a partition");
         *out_failed = true;
     } else {
