@@ -19,7 +19,9 @@ DIVVY_KERNEL(gemv, (value, int, cols), (in, float, A, cols), (all, float, x, col
         for (int l = 0; k + l < cols; l++)
             part[l] += row[k + l] * x[k + l];
         float total = 0.0f;
-        for (int l = 0; l < GEMV_LANES; l++)
+        DIVVY_FOR_LANES (l, GEMV_LANES / 4)
+            part[l] += part[GEMV_LANES / 4 + l] + (part[GEMV_LANES / 2 + l] + part[3 * GEMV_LANES / 4 + l]);
+        for (int l = 0; l < GEMV_LANES / 4; l++)
             total += part[l];
         y[i] = total;
     }

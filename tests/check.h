@@ -58,7 +58,7 @@ static inline int check_string(const char *actual, const char *expected, const c
 static inline int check_has(const char *actual, const char *part, const char *file, int line, const char *what)
 {
     char text[1024];
-    snprintf(text, sizeof text, "%s lacks \"%s\": \"%s\"", what, part, actual ? actual : "(null)");
+    snprintf(text, sizeof text, "%.200s lacks \"%.200s\": \"%.500s\"", what, part, actual ? actual : "(null)");
     return check_report(actual && strstr(actual, part), file, line, text);
 }
 

@@ -1,5 +1,6 @@
 /* Finds devices and states their facts. */
 #include "opencl.h"
+#include "quirks.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -165,14 +166,17 @@ static enum dv_cl_loops choose_loops(const divvy_host *host, const struct dv_cl_
     return device->type == DIVVY_CPU && vector_width(device->id) > 1 ? DV_CL_RUNS : DV_CL_ITEMS;
 }
 
-/* Only processors that share the host's memory work in the caller's arrays: others may cache or copy at will. Not
- * rusticl, which refuses to unmap what it has mapped over the caller's memory (22.3). */
-static bool choose_staged(const divvy_host *host, const struct dv_cl_found *device, const char *platform_name)
+/* Whether an option of the backend is set. */
+static bool is_on(const divvy_host *host, const char *option)
 {
-    const char *wanted = host->option(host, "STAGED");
-    bool forced = wanted && wanted[0] && strcmp(wanted, "0") != 0;
-    bool refuses = strcmp(platform_name, "rusticl") == 0;
-    return forced || refuses || device->type != DIVVY_CPU || !unified_memory(device->id);
+    const char *value = host->option(host, option);
+    return value && value[0] && strcmp(value, "0") != 0;
+}
+
+/* Only processors that share the host's memory work in the caller's arrays: others may cache or copy at will. */
+static bool choose_staged(const divvy_host *host, const struct dv_cl_found *device, bool cannot_share)
+{
+    return is_on(host, "STAGED") || cannot_share || device->type != DIVVY_CPU || !unified_memory(device->id);
 }
 
 /* To be freed; NULL without memory. */
@@ -207,7 +211,8 @@ static bool describe(const divvy_host *host, cl_platform_id platform, cl_device_
     device->name = device_text(id, CL_DEVICE_NAME);
     device->address = device_address(id, platform_index, index);
     device->type = device_type(id);
-    device->units = unit_count(id) > 0 ? unit_count(id) : 1;
+    const cl_uint units = unit_count(id), width = vector_width(id); /* the driver may answer differently next time */
+    device->units = units > 0 ? units : 1;
     bool complete =
         platform_name && platform_version && driver_version && extensions && device->name && device->address;
     if (complete) {
@@ -219,13 +224,14 @@ static bool describe(const divvy_host *host, cl_platform_id platform, cl_device_
         complete = device->class_name != NULL;
     }
     if (complete) {
-        device->staged = choose_staged(host, device, platform_name);
+        struct dv_cl_quirks quirks = dv_cl_quirks_of(platform_name, device->name, driver_version);
+        device->staged = choose_staged(host, device, quirks.staged);
+        device->unsafe = quirks.unsafe;
         device->loops = choose_loops(host, device);
         device->divisible = device->units > 1 && can_partition(id);
         device->profiled = (queue_properties(id) & CL_QUEUE_PROFILING_ENABLE) != 0;
         device->doubles = strstr(extensions, "cl_khr_fp64") != NULL;
-        device->short_loops = strncmp(device->name, "llvmpipe", 8) == 0;
-        device->granule = device->loops == DV_CL_RUNS ? vector_width(id) : LOCAL_AIM;
+        device->granule = device->loops == DV_CL_ITEMS ? LOCAL_AIM : width > 0 ? width : 1;
         device->memory_bytes = device->staged ? memory_bytes(id) : 0;
         device->max_slice_bytes = max_alloc_bytes(id);
     }
@@ -288,6 +294,15 @@ static bool is_wanted(const divvy_host *host, const char *name)
     return false;
 }
 
+/* Wrong results are worse than none. */
+static void refuse(const divvy_host *host, struct dv_cl_found *device)
+{
+    host->log(host, DIVVY_LOG_INFO,
+              "\"%s\" is left out, since its results may be wrong: %s; DIVVY_OPENCL_UNSAFE=1 takes it nevertheless",
+              device->name, device->unsafe);
+    forget(device);
+}
+
 static divvy_status add_device(const divvy_host *host, cl_platform_id platform, cl_device_id id,
                                unsigned platform_index, unsigned index)
 {
@@ -300,9 +315,11 @@ static divvy_status add_device(const divvy_host *host, cl_platform_id platform, 
         host->log(host, DIVVY_LOG_DEBUG, "device %u:%u is left out: %s", platform_index, index, reason);
     else if (!describe(host, platform, id, platform_index, index, version, &found[found_count]))
         status = host->fail(host, DIVVY_NO_MEMORY, "no memory to describe a device");
+    else if (found[found_count].unsafe && !is_on(host, "UNSAFE"))
+        refuse(host, &found[found_count]);
     else
         status = announce(host, &found[found_count], found_count + 1);
-    if (!reason && status == DIVVY_OK)
+    if (status == DIVVY_OK && !reason && found[found_count].name)
         found_count++;
     free(version);
     return status;

@@ -81,6 +81,7 @@ divvy_status sim_start(void *opened, divvy_partition *partition)
         return device->host->fail(device->host, DIVVY_DEVICE_LOST, "\"%s\" refuses launch %llu, as the scenario says",
                                   device->traits->name, (unsigned long long)device->model.launches);
     kernel->launched = true;
+    slot->launch = device->model.launches;
     slot->start_ns = now;
     slot->bytes_in = staged ? needs.in : 0;
     slot->bytes_out = staged ? needs.out : 0;
@@ -141,7 +142,7 @@ static divvy_timing timing_of(const struct device *device, const struct slot *sl
     if (device->traits->stated.timing == SCENARIO_ZERO)
         return (divvy_timing){0};
     if (device->traits->stated.timing == SCENARIO_GARBAGE)
-        return garbage(random_stream(device->model.random, slot->start_ns));
+        return garbage(random_stream(device->model.random, ~slot->launch));
     return (divvy_timing){.queued_ns = spent > modelled + overrun ? spent - modelled - overrun : 0,
                           .jit_ns = course->jit_ns,
                           .copy_in_ns = course->copy_in_ns,

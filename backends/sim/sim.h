@@ -36,6 +36,7 @@ struct shared {
 struct slot {
     bool busy;
     struct model_course course;
+    uint64_t launch; /* its number */
     uint64_t start_ns;
     uint64_t bytes_in, bytes_out;
     struct shared *shared;

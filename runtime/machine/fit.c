@@ -67,7 +67,7 @@ char *dv_fit_file(const char *path, const char *own)
 {
     char *folder = realpath(path, NULL);
     char *refusal = folder ? dv_trust_look(folder, own, DV_TRUST_ITSELF) : reason("%s: %s", path, strerror(errno));
-    if (!refusal && go_up(folder))
+    if (folder && !refusal && go_up(folder))
         refusal = look_at_folders(folder, own);
     free(folder);
     return refusal;

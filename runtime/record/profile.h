@@ -10,8 +10,8 @@
 /* Opaque. All functions may be called from any thread at once. */
 struct dv_profile;
 
-/* Opens the temporary file beside `path` at once, so that a path that cannot be written fails before the work. A
- * second open profile of the process on the same path becomes PATH.2 and so on. `kept_jobs`: how many first and
+/* Opens the file at once, under no name or a temporary one, so that a path that cannot be written fails before the work.
+ * A second open profile of the process on the same path becomes PATH.2 and so on. `kept_jobs`: how many first and
  * last jobs of each kernel keep their partitions. IO, NO_MEMORY. */
 divvy_status dv_profile_open(const char *path, size_t kept_jobs, const struct dv_topology *host,
                              struct dv_profile **out_profile);
@@ -45,7 +45,8 @@ struct dv_model_record {
 };
 void dv_profile_add_model(struct dv_profile *profile, const struct dv_model_record *model);
 
-/* Writes, renames into place, frees. IO with the reason; the temporary file is removed then. NULL is OK. */
+/* Writes, puts the file into its place, frees. IO with the reason; nothing is left behind then, and what was in its
+ * place stays. NULL is OK. */
 divvy_status dv_profile_close(struct dv_profile *profile);
 
 #endif

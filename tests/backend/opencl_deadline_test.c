@@ -1,8 +1,8 @@
 /* Deadlines: a staged device that is late is given up, and nothing of the caller's is touched any more. The environment
  * asks for DIVVY_OPENCL_STAGED. */
-#include "opencl_host.h"
+#include "opencl_plugin.h"
 
-#include "opencl_kernels.cl"
+#include "contract.cl"
 
 enum { COUNT = 64 };
 
@@ -19,24 +19,25 @@ static void check_device(const divvy_device_facts *facts)
     divvy_rates rates;
     divvy_loaded loaded;
     divvy_slice slices[2][DIVVY_PARAMETERS_MAX];
+    divvy_partial partials[DIVVY_PARAMETERS_MAX];
     uint32_t *y = malloc(COUNT * sizeof *y);
     bool simulated = strstr(facts->name, "Oclgrind") != NULL;
     bool short_loops = strstr(facts->name, "llvmpipe") != NULL;
     struct slow_args args = {.turns = 2000, .y = y};
     divvy_device_facts whole = *facts;
     whole.units = 0;
-    if (!CHECK_EQ(backend->open(&host, &whole, &device, &rates), DIVVY_OK) ||
+    if (!CHECK_EQ(backend->open(&the_host, &whole, &device, &rates), DIVVY_OK) ||
         !CHECK_EQ(backend->load(device, &slow_kernel, &loaded), DIVVY_OK))
         return;
 
     /* What is over in time is done, however the deadline is set. */
-    fill_slices(&slow_kernel, &args, 0, COUNT, COUNT, slices[0]);
+    host_slices(&slow_kernel, &args, 0, COUNT, COUNT, partials, slices[0]);
     divvy_partition quick = {
         .count = COUNT, .total = COUNT, .job = 1, .kernel = &slow_kernel, .loaded = loaded.kernel, .slices = slices[0]};
     memset(y, 0xA5, COUNT * sizeof *y);
     CHECK_EQ(backend->start(device, &quick), DIVVY_OK);
     CHECK_EQ(backend->finish(device, &quick, host_now_ns() + 30000000000u), DIVVY_DONE);
-    accept_results(&slow_kernel, slices[0]);
+    host_accept(&slow_kernel, slices[0]);
     bool right = true;
     for (unsigned i = 0; i < COUNT; i++)
         right = right && y[i] == turn(i, args.turns);
@@ -50,14 +51,14 @@ static void check_device(const divvy_device_facts *facts)
         divvy_partition late[2];
         uint64_t began_ns = host_now_ns(), deadline_ns = began_ns + 50000000;
         for (int k = 0; k < 2; k++) {
-            fill_slices(&slow_kernel, &args, 0, COUNT, COUNT, slices[k]);
+            host_slices(&slow_kernel, &args, 0, COUNT, COUNT, partials, slices[k]);
             late[k] = quick;
             late[k].slices = slices[k];
             CHECK_EQ(backend->start(device, &late[k]), DIVVY_OK);
         }
         for (int k = 0; k < 2; k++) {
             CHECK_EQ(backend->finish(device, &late[k], deadline_ns), DIVVY_LATE);
-            CHECK_HAS(error_text, "deadline");
+            CHECK_HAS(host_error(), "deadline");
             CHECK(slices[k][1].result == NULL && !late[k].touched);
         }
         CHECK(host_now_ns() >= deadline_ns);
@@ -82,9 +83,10 @@ int main(void)
 {
     load_plugin();
     unsigned staged = 0;
-    for (unsigned d = 0; d < device_count; d++)
-        if (devices[d].staged && !strstr(devices[d].name, "basic")) { /* PoCL's "basic" computes inside start */
-            check_device(&devices[d]);
+    for (unsigned d = 0; d < host_seen.device_count; d++)
+        if (host_seen.devices[d].staged &&
+            !strstr(host_seen.devices[d].name, "basic")) { /* PoCL's "basic" computes inside start */
+            check_device(&host_seen.devices[d]);
             staged++;
         }
     return staged > 0 ? check_summary() : CHECK_SKIP;

@@ -1,8 +1,8 @@
 /* The process around the opencl backend: silent where there is no OpenCL, and no crash when the process ends in the
  * middle of a build. Each case is a child of its own; this process never loads a driver. */
-#include "opencl_host.h"
+#include "opencl_plugin.h"
 
-#include "opencl_kernels.cl"
+#include "contract.cl"
 
 #include <pthread.h>
 #include <sys/wait.h>
@@ -13,7 +13,7 @@ static int without_drivers(void)
 {
     setenv("OCL_ICD_VENDORS", "/nonexistent", 1);
     load_plugin();
-    CHECK_EQ(device_count, 0);
+    CHECK_EQ(host_seen.device_count, 0);
     return check_summary();
 }
 
@@ -22,7 +22,19 @@ static int without_wanted_platforms(void)
 {
     setenv("DIVVY_OPENCL_PLATFORMS", "no such platform,,another", 1);
     load_plugin();
-    CHECK_EQ(device_count, 0);
+    CHECK_EQ(host_seen.device_count, 0);
+    return check_summary();
+}
+
+/* What is known to compute wrongly is not there unless it is asked for; nobody hears of it but at level info. */
+static int without_unsafe_devices(void)
+{
+    setenv("RUSTICL_ENABLE", "llvmpipe", 1);
+    setenv("DIVVY_OPENCL_PLATFORMS", "rusticl", 1);
+    load_plugin();
+    for (unsigned d = 0; d < host_seen.device_count; d++)
+        CHECK(!strstr(host_seen.devices[d].name, "llvmpipe"));
+    CHECK_EQ(host_seen.lines[DIVVY_LOG_ERROR] + host_seen.lines[DIVVY_LOG_WARN], 0);
     return check_summary();
 }
 
@@ -33,11 +45,11 @@ static void *build_for_ever(void *unused)
     void *device;
     divvy_rates rates;
     (void)unused;
-    if (backend->open(&host, &devices[0], &device, &rates) != DIVVY_OK)
+    if (backend->open(&the_host, &host_seen.devices[0], &device, &rates) != DIVVY_OK)
         _exit(3);
     for (opened = 1;;) {
         divvy_loaded loaded;
-        if (backend->load(device, &saxpy_kernel, &loaded) == DIVVY_OK)
+        if (backend->load(device, &scaled_kernel, &loaded) == DIVVY_OK)
             backend->unload(device, loaded.kernel);
     }
     return NULL;
@@ -48,7 +60,7 @@ static int end_while_building(unsigned delay_us)
 {
     pthread_t thread;
     load_plugin();
-    if (device_count == 0)
+    if (host_seen.device_count == 0)
         return CHECK_SKIP;
     pthread_create(&thread, NULL, build_for_ever, NULL);
     while (!opened)
@@ -57,7 +69,7 @@ static int end_while_building(unsigned delay_us)
     return EXIT_SUCCESS;
 }
 
-enum { CASES = 10 };
+enum { CASES = 11 };
 
 int main(void)
 {
@@ -70,7 +82,8 @@ int main(void)
             setenv("POCL_KERNEL_CACHE", "0", 1);
             exit(number == 0   ? without_drivers()
                  : number == 1 ? without_wanted_platforms()
-                               : end_while_building((number - 2) * 123456));
+                 : number == 2 ? without_unsafe_devices()
+                               : end_while_building((number - 3) * 123456));
         }
         int state = 0;
         CHECK_EQ(waitpid(child, &state, 0), child);

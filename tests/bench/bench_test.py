@@ -1,5 +1,5 @@
-"""bench_test.py PROGRAM [WORD]: what a bench prints as JSON is complete, for every row that it lists, and wrong usage is
-refused. Says nothing about speed."""
+"""bench_test.py PROGRAM [WORD]: what a bench prints as JSON is complete, for every row that it lists, and wrong usage
+is refused. Says nothing about speed."""
 import json
 import subprocess
 import sys

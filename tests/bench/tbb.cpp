@@ -112,5 +112,5 @@ const bench_peer by_auto = {
 
 } // namespace
 
-extern "C" __attribute__((visibility("default"))) const bench_peer *const bench_peers_plugin[] = {&by_static, &by_simple,
-                                                                                               &by_auto, nullptr};
+extern "C" __attribute__((visibility("default")))
+const bench_peer *const bench_peers_plugin[] = {&by_static, &by_simple, &by_auto, nullptr};

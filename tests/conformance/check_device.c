@@ -197,7 +197,7 @@ const char *check_leaks(const divvy_device_facts *facts)
         return "there is no /proc";
     for (int round = 0; round < ROUNDS; round++)
         live(facts);
-    for (int wait = 0; wait < 200; wait++) { /* threads need a moment to end */
+    for (int wait = 0; wait < 100; wait++) { /* threads need a moment to end */
         files_after = entries_of(files);
         threads_after = entries_of(threads);
         if (files_after < files_before + ROUNDS && threads_after < threads_before + ROUNDS)

@@ -18,7 +18,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return 0;
 }
 
-/* What may stand in a text beside what dv_utf8 takes: no control characters but the newline, and none of a second kind. */
+/* Whether a terminal would obey nothing of the text. */
 static bool is_harmless(const char *text)
 {
     while (*text) {

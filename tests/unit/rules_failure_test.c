@@ -234,8 +234,10 @@ static void check_slow_build(void)
     dv = OPEN(.backend = "cpu,fake", .devices = "cpu,fake:0", .schedule = "dynamic", .log = "warn");
     STATUS(DIVVY_OK, divvy_prepare(dv, toil));
     fake_at(FAKE_STAGED)->open_slow_ns = 3000000000;
-    STATUS(DIVVY_OK, run_mark(dv, (divvy_call_options){0}));
-    sleep_ms(20);
+    int builds = fake_at(FAKE_STAGED)->loading;
+    for (int k = 0; k < 5000 && fake_at(FAKE_STAGED)->loading == builds; k++)
+        STATUS(DIVVY_OK, run_mark(dv, (divvy_call_options){0}));
+    CHECK_EQ(fake_at(FAKE_STAGED)->loading, builds + 1);
     begin = wall_ns();
     divvy_close(dv);
     CHECK(wall_ns() - begin < 1000000000);

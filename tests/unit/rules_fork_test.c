@@ -84,10 +84,20 @@ static int be_first_user(divvy *dv, divvy_future *future)
     return check_summary();
 }
 
+/* What was the parent's is not looked for by LeakSanitizer in a child that ends as programs end. */
+static bool has_parents_memory;
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): LeakSanitizer's name for the question */
+__attribute__((visibility("default"))) int __lsan_is_turned_off(void);
+int __lsan_is_turned_off(void) /* NOLINT(bugprone-reserved-identifier) */
+{
+    return has_parents_memory;
+}
+
 /* Ends as programs end, without closing anything. */
 static int be_program(divvy *dv, divvy_future *future)
 {
     (void)dv, (void)future;
+    has_parents_memory = true;
     CHECK(works(NULL));
     exit(check_summary());
 }
@@ -155,7 +165,7 @@ static void check_profile(void)
     char *text = read_away(path);
     CHECK(occurrences(text, "\"kernel\":\"mark\"") >= 2);
     free(text);
-    strcat(path, ".2"); // the child's own
+    snprintf(path, sizeof path, "/tmp/rulesfork%d.json.2", (int)getpid()); // the child's own
     CHECK_EQ(unlink(path), 0);
     unsetenv("DIVVY_PROFILE");
 }

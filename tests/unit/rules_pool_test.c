@@ -398,11 +398,20 @@ static void check_slow_probe(void)
     fake_behave();
 }
 
+static void *begin_and_end(void *argument)
+{
+    return argument;
+}
+
 int main(void)
 {
     limit_time(120);
     setenv("DIVVY_LOG", "error", 1);
+    pthread_t thread; // the first one is what a sanitizer starts its own beside
+    pthread_create(&thread, NULL, begin_and_end, NULL);
+    pthread_join(thread, NULL);
     struct thread threads[THREADS_MAX];
+    sleep_ms(50);
     sanitizers_threads = other_threads(threads);
     check_slow_probe();
     check_pool_size();

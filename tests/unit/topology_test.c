@@ -179,12 +179,14 @@ static void test_kinds(unsigned unused)
 
 static double pretended_quota = -1; /* what this process's control groups grant; negative: look */
 
+/* NOLINTBEGIN(bugprone-reserved-identifier): the linker's names */
 double __real_dv_quota_read(const char *below);
 double __wrap_dv_quota_read(const char *below);
 double __wrap_dv_quota_read(const char *below)
 {
     return *below || pretended_quota < 0 ? __real_dv_quota_read(below) : pretended_quota;
 }
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 /* By default as many cores as the quota is worth, rounded up, and never none; -1 is all of them all the same. */
 static void test_quota(unsigned percent)

@@ -1,7 +1,7 @@
 /* Measuring divvy beside its peers in the same minutes.
  *
- * A *row* is a question and has one result or more. A *result* has *figures*: the first is divvy's, the others are those
- * of its peers. Contenders take turns, round after round: one call to get warm, then some that are timed, so
+ * A *row* is a question and has one result or more. A *result* has *figures*: the first is divvy's, the others are
+ * those of its peers. Contenders take turns, round after round: one call to get warm, then some that are timed, so
  * that a bad minute of the machine hits them all. A turn that begins or ends while something else runs is taken again,
  * within limits. What is told of a peer is the median of the ratios of the rounds.
  *
@@ -73,7 +73,7 @@ struct bench_report {
 struct bench_remote {
     const char *name;
     bool beside_device; /* uses a core and an OpenCL device on the others; else all cores */
-    /* Starts it on the kernel's work at its usual size; NULL where it does not do that. */
+    /* Starts it on a job of this kernel; NULL where it does not do that. */
     void *(*start)(const struct bench_remote *remote, const char *kernel, size_t count);
     /* One call to get warm, then `calls` whose times it tells. False: it failed, and said why. */
     bool (*turn)(void *hand, unsigned calls, double *out_ns);
@@ -114,8 +114,8 @@ struct bench_contender {
 const struct bench_result *bench_compare(struct bench *bench, const char *name, struct bench_scale scale,
                                          struct bench_contender *contenders, unsigned count);
 
-/* For rows that measure by themselves: a new result of the row at hand (valid until the next one), what its rounds gave,
- * and the end of it. `wanted` says whether another round should follow, `began_ns` being when the first did. */
+/* For rows that measure by themselves: a new result of the row at hand, valid until the next one; its end, which
+ * computes the ratios; and whether another round should follow those `done`, the first of which began at `began_ns`. */
 struct bench_result *bench_begin(struct bench *bench, const char *name, struct bench_scale scale, unsigned figures);
 void bench_end(struct bench_result *result);
 bool bench_wants_round(const struct bench *bench, unsigned done, double began_ns);
@@ -141,6 +141,8 @@ int bench_print_json(const struct bench *bench, const struct bench_report *repor
 void bench_find_cores(struct bench *bench);
 void bench_pin(unsigned core); /* binds the calling thread to one of the cores that divvy uses by default */
 void bench_unpin(void);        /* the main thread, to where it was in the beginning */
+/* Has a peer make its threads, each bound to one of these cores. Nothing for a peer NULL, or one without threads. */
+void bench_take_places(const struct bench_peer *peer, unsigned threads);
 double bench_now_ns(void);
 void bench_sleep_ms(unsigned ms);
 /* Whether nothing else runs on this machine now; and waits for that while the row's patience lasts. */

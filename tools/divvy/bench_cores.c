@@ -13,6 +13,8 @@ struct contest {
     unsigned count;
     struct way ways[MOST];
     struct bench_contender contenders[MOST];
+    unsigned remote_count; /* the last of them, who are in processes of their own */
+    const struct bench_remote *remotes[MOST];
 };
 
 static void add(struct contest *contest, struct way way, const char *name)
@@ -84,7 +86,7 @@ const struct bench_row bench_triad_512 = {"triad-512", "z = x + a y, arrays of 5
 
 /* ---- Computing ---------------------------------------------------------------------------------- */
 
-static void add_remotes(struct bench *bench, struct contest *contest, void **out_hands)
+static void add_remotes(struct bench *bench, struct contest *contest)
 {
     for (const struct bench_remote *remote = bench->remotes; remote && remote->name && contest->count < MOST;
          remote++) {
@@ -93,24 +95,22 @@ static void add_remotes(struct bench *bench, struct contest *contest, void **out
         void *hand = remote->start(remote, contest->work.kind->name, contest->work.count);
         if (!hand)
             continue;
-        struct bench_contender *contender = &contest->contenders[contest->count];
+        struct bench_contender *contender = &contest->contenders[contest->count++];
         *contender = (struct bench_contender){.turn = remote->turn, .context = hand};
         snprintf(contender->name, sizeof contender->name, "%s", remote->name);
-        out_hands[contest->count++] = hand;
+        contest->remotes[contest->remote_count++] = remote;
     }
 }
 
-static void stop_remotes(struct bench *bench, void **hands)
+static void stop_remotes(const struct contest *contest)
 {
-    for (unsigned c = 0; c < MOST; c++)
-        if (hands[c])
-            bench->remotes->stop(hands[c]);
+    for (unsigned r = 0; r < contest->remote_count; r++)
+        contest->remotes[r]->stop(contest->contenders[contest->count - contest->remote_count + r].context);
 }
 
 static void measure_computing(struct bench *bench, const char *name)
 {
     const struct work_kind *kind = work_kind(name);
-    void *hands[MOST] = {NULL};
     struct contest *contest = calloc(1, sizeof *contest);
     bench_require(contest != NULL, name, "memory");
     work_make(&contest->work, kind, bench->quick ? kind->quick_count : kind->count, bench->cores);
@@ -121,12 +121,13 @@ static void measure_computing(struct bench *bench, const char *name)
         if (work_kind_known(kind, *peer))
             add(contest, (struct way){.peer = *peer, .threads = threads}, NULL);
         /* Where indices differ in length, whoever hands out the same code shows what handing out is worth. */
-        if ((*peer)->run && (*peer)->mandelbrot && kind == work_kind("mandelbrot"))
+        bool on_demand = (*peer)->run && ((*peer)->manner == BENCH_DYNAMIC || (*peer)->manner == BENCH_GUIDED);
+        if (on_demand && kind == work_kind("mandelbrot"))
             add(contest, (struct way){.peer = *peer, .body = work_form(kind, bench->level), .threads = threads}, NULL);
     }
-    add_remotes(bench, contest, hands);
+    add_remotes(bench, contest);
     bench_compare(bench, "", scale_of(&contest->work), contest->contenders, contest->count);
-    stop_remotes(bench, hands);
+    stop_remotes(contest);
     divvy_close(dv);
     work_free(&contest->work);
     free(contest);

@@ -251,7 +251,7 @@ static void measure_saxpy(struct bench *bench)
 const struct bench_row bench_devices_nbody = {"devices-nbody", "16384 bodies on cores and an OpenCL device",
                                               measure_nbody};
 const struct bench_row bench_devices_black_scholes = {
-    "devices-black-scholes", "16 M options on cores and an OpenCL device", measure_black_scholes};
+    "devices-black-scholes", "12 M options on cores and an OpenCL device", measure_black_scholes};
 const struct bench_row bench_devices_mandelbrot = {
     "devices-mandelbrot", "1024 x 2048 points on cores and an OpenCL device", measure_mandelbrot};
 const struct bench_row bench_devices_saxpy = {

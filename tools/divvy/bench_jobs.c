@@ -59,9 +59,7 @@ static bool all_took_part(const struct empty_way *way)
 static void take_places(void *context)
 {
     const struct empty_way *way = context;
-    if (way->peer)
-        bench_require(way->peer->take_places(way->cores, bench_pin) == way->cores, way->peer->name,
-                      "a thread for each core");
+    bench_take_places(way->peer, way->cores);
 }
 
 static void run_batch(void *context)
@@ -169,9 +167,7 @@ static void chunk_part(void *context, size_t first, size_t count)
 static void take_chunk_places(void *context)
 {
     const struct chunk_way *way = context;
-    if (way->peer)
-        bench_require(way->peer->take_places(way->cores, bench_pin) == way->cores, way->peer->name,
-                      "a thread for each core");
+    bench_take_places(way->peer, way->cores);
 }
 
 static void run_chunks(void *context)

@@ -1,5 +1,5 @@
-/* The computations as plain C loops: serial ones, and those of OpenMP where the compiler is told to use it. Built several
- * times, for the levels of instruction sets and by several compilers; each build has a name of its own:
+/* The computations as plain C loops: serial ones, and those of OpenMP where the compiler is told to use it. Built
+ * several times, for the levels of instruction sets and by several compilers; each build has a name of its own:
  *
  *     BENCH_PEERS      the object that is defined: an array of peers that ends with NULL
  *     BENCH_NAME       what the implementation is called, such as "OpenMP"

@@ -32,6 +32,12 @@ void bench_unpin(void)
     sched_setaffinity(0, sizeof free_mask, &free_mask);
 }
 
+void bench_take_places(const struct bench_peer *peer, unsigned threads)
+{
+    if (peer && peer->take_places)
+        bench_require(peer->take_places(threads, bench_pin) == threads, peer->name, "a thread for each core");
+}
+
 double bench_now_ns(void)
 {
     return (double)dv_now_ns();

@@ -164,9 +164,7 @@ static void way_run(void *context)
 static void way_before(void *context)
 {
     const struct way *way = context;
-    if (way->peer && way->peer->take_places)
-        bench_require(way->peer->take_places(way->threads, bench_pin) == way->threads, way->peer->name,
-                      "a thread for each core");
+    bench_take_places(way->peer, way->threads);
 }
 
 static void way_spoil(void *context)

@@ -518,8 +518,10 @@ static void add_flags(struct compilation *c, struct words *command, const struct
     bool widest = strcmp(level->name, "x86_64_v4") == 0;
     if (widest)
         add(command, "-mprefer-vector-width=512");
-    if (!c->clang) /* gcc jams loops over lanes into one that keeps the lanes in memory */
+    if (!c->clang) { /* gcc jams loops over lanes, or makes calls of memcpy of them, which keep the lanes in memory */
         add(command, "-fno-loop-unroll-and-jam");
+        add(command, "-fno-tree-loop-distribute-patterns");
+    }
     if (!c->clang && widest && c->fast_math) /* its estimate of a root has more operations than the root takes time */
         add(command, "-mrecip=!vec-sqrt");
     if (c->fast_math && c->clang && c->level_count > 1)

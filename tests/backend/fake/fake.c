@@ -121,6 +121,7 @@ static void close(void *memory)
 static divvy_status load(void *memory, const divvy_kernel *kernel, divvy_loaded *out_loaded)
 {
     struct device *device = memory;
+    atomic_fetch_add(&device->order->loading, 1);
     pass(atomic_load(&device->order->open_slow_ns));
     if (kernel->flags & DIVVY_KERNEL_HOST)
         return device->host->fail(device->host, DIVVY_UNSUPPORTED, "%s is a host kernel", kernel->name);

@@ -30,7 +30,8 @@ struct fake_order {
     _Atomic uint64_t probe_slow_ns; /* of the first device: probing takes this much longer */
 
     /* What the device has done. */
-    atomic_int probed; /* of the first device: probing has begun */
+    atomic_int probed;  /* of the first device: probing has begun */
+    atomic_int loading; /* builds that have begun */
     atomic_int opened, closed, loaded, started, finished, copied;
     _Atomic uint64_t items;
 };

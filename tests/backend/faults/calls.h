@@ -22,6 +22,7 @@ enum { FAULTS_HAS_EVENT = 1, FAULTS_HAS_TIMES = 2, FAULTS_HAS_ANSWER = 4 };
     X(clBuildProgram, 0)                                             \
     X(clGetProgramInfo, FAULTS_HAS_ANSWER)                           \
     X(clGetProgramBuildInfo, FAULTS_HAS_ANSWER)                      \
+    X(clRetainProgram, 0)                                            \
     X(clReleaseProgram, 0)                                           \
     X(clCreateKernel, 0)                                             \
     X(clGetKernelInfo, FAULTS_HAS_ANSWER)                            \

@@ -207,6 +207,14 @@ static cl_int CL_API_CALL faulty_clRetainEvent(cl_event event)
     return code;
 }
 
+static cl_int CL_API_CALL faulty_clRetainProgram(cl_program program)
+{
+    struct fault fault = faults_strike(FAULTS_clRetainProgram, false);
+    cl_int code = fault.struck ? fault.code : target->clRetainProgram(program);
+    faults_hold(FAULTS_PROGRAM, code == CL_SUCCESS);
+    return code;
+}
+
 static cl_int CL_API_CALL faulty_clBuildProgram(cl_program program, cl_uint count, const cl_device_id *devices,
                                                 const char *options, program_listener *listener, void *argument)
 {
@@ -416,7 +424,10 @@ static cl_icd_dispatch faulty;
 
 static void unknown_call(void)
 {
-    fputs("faults: the layer does not know a call that was made: see calls.h\n", stderr);
+    static const char text[] = "faults: the layer does not know a call that was made: see calls.h\n";
+    fputs(text, stderr);
+    puts(text); /* tests listen to the other */
+    fflush(stdout);
     abort();
 }
 

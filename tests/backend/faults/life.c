@@ -220,11 +220,19 @@ static unsigned count_threads(void)
     return count;
 }
 
-/* A device that builds when its context closes is closed by its worker when that is over. */
-static void await_workers(void)
+/* A device that builds when its context closes is closed by its worker when that is over, what hangs when it is let
+ * go. */
+static void await_workers(const struct life *life)
 {
-    for (int k = 0; k < BUILD_PATIENCE_MS && count_threads() > driver_threads; k++)
+    for (int k = 0; k < BUILD_PATIENCE_MS && count_threads() > driver_threads + life->helpers; k++) {
+        layer->release();
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+}
+
+bool life_is_staged(void)
+{
+    return staged;
 }
 
 struct after life_live(const struct life *life)
@@ -262,7 +270,7 @@ struct after life_live(const struct life *life)
     uint64_t close_ns = now_ns();
     divvy_close(dv);
     after.close_ns = now_ns() - close_ns;
-    await_workers();
+    await_workers(life);
     after.wall_ns = now_ns() - began_ns;
     after.calls = layer->calls();
     after.injected = layer->injected();

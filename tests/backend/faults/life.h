@@ -14,6 +14,7 @@ struct life {
     const char *plan;     /* NULL: nothing fails */
     bool prepares;        /* before the first job */
     bool may_leave;       /* faults are such that a device may hang for all that anybody can know */
+    unsigned helpers;     /* threads of the test that run beside it */
 };
 
 /* What came of it. */
@@ -28,7 +29,10 @@ struct after {
 /* The layer; ends the test if it or a device that takes part is not there. Once, first: sets the environment. */
 const struct faults_layer *life_begin(void);
 
-/* Runs one. The caller's arrays stay as they are until the next. */
+/* Whether the devices work on copies. */
+bool life_is_staged(void);
+
+/* Leads one. What hangs is let go when the context has closed. */
 struct after life_live(const struct life *life);
 
 /* Prints what was injected, by call and kind, and checks that each call that was made since life_begin was hit in each

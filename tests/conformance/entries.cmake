@@ -1,0 +1,64 @@
+# What divvy_conformance runs on here: every backend, and every OpenCL implementation that can be had without hardware.
+
+# conformance(NAME WORDS... [ENV A=B ...] [UNDER COMMAND...]): one test; status 77 skips.
+function(conformance name)
+  cmake_parse_arguments(test "" "" "ENV;UNDER" ${ARGN})
+  add_test(NAME conformance_${name} COMMAND ${test_UNDER} $<TARGET_FILE:divvy_conformance> ${test_UNPARSED_ARGUMENTS})
+  set_tests_properties(conformance_${name} PROPERTIES LABELS backend SKIP_RETURN_CODE 77 TIMEOUT 300
+    ENVIRONMENT "DIVVY_PLUGIN_PATH=${DIVVY_BUILD_PLUGIN_DIR};${test_ENV}")
+endfunction()
+
+conformance(serial serial)
+foreach(level x86-64 x86-64-v3 x86-64-v4)
+  conformance(cpu_${level} cpu ENV DIVVY_CPU_LEVEL=${level})
+endforeach()
+conformance(fake --without exports $<TARGET_FILE:divvy_fake>) # it exports what tests steer it by
+if(NOT TARGET divvy_opencl)
+  return()
+endif()
+
+# Drivers leak, and end threads in a way that the sanitizer's signal stacks do not survive.
+set(environment)
+if(DIVVY_SANITIZE)
+  set(environment ASAN_OPTIONS=use_sigaltstack=0
+    "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/backend/opencl.supp:print_suppressions=0")
+endif()
+
+# PoCL: its devices with threads and without, and both; each as it is, in the caller's arrays, and on copies.
+set(pocl OCL_ICD_VENDORS=/etc/OpenCL/vendors/pocl.icd ${environment})
+conformance(opencl_pocl opencl ENV ${pocl})
+conformance(opencl_pocl_staged opencl ENV ${pocl} DIVVY_OPENCL_STAGED=1)
+conformance(opencl_pocl_items opencl ENV ${pocl} DIVVY_OPENCL_LOOPS=items)
+conformance(opencl_pocl_basic opencl ENV ${pocl} POCL_DEVICES=basic)
+conformance(opencl_pocl_two opencl ENV ${pocl} "POCL_DEVICES=pthread basic")
+conformance(opencl_pocl_two_staged opencl ENV ${pocl} "POCL_DEVICES=pthread basic" DIVVY_OPENCL_STAGED=1)
+if(DIVVY_SANITIZE)
+  return() # the others do not live with sanitizers: see backends/opencl/README.md
+endif()
+
+# Mesa's llvmpipe, whose loops end after 65,535 turns: small kernels only.
+conformance(opencl_rusticl --quick --without loops opencl ENV RUSTICL_ENABLE=llvmpipe DIVVY_OPENCL_PLATFORMS=rusticl
+  DIVVY_OPENCL_UNSAFE=1)
+
+# Oclgrind watches every access; two of its contexts at once disturb each other. What it says of values that were never
+# set needs kernels that are not optimised: it stops at the instruction `freeze`.
+find_program(OCLGRIND oclgrind)
+if(OCLGRIND)
+  set(oclgrind OCL_ICD_VENDORS=/nonexistent)
+  conformance(opencl_oclgrind_runs --quick --without threads opencl UNDER ${OCLGRIND} --data-races
+    ENV ${oclgrind} DIVVY_OPENCL_LOOPS=runs)
+  conformance(opencl_oclgrind_items --quick --without threads opencl UNDER ${OCLGRIND} --data-races --uninitialized
+    ENV ${oclgrind} DIVVY_OPENCL_LOOPS=items DIVVY_OPENCL_OPTIONS=-cl-opt-disable)
+  set_tests_properties(conformance_opencl_oclgrind_runs conformance_opencl_oclgrind_items PROPERTIES
+    FAIL_REGULAR_EXPRESSION "Invalid (read|write);[Dd]ata race;Uninitialized (value|address|data);OCLGRIND FATAL ERROR")
+endif()
+
+# Intel's runtime for processors, if this names the folder of its libintelocl.so.
+set(DIVVY_INTEL_OPENCL "$ENV{DIVVY_INTEL_OPENCL}" CACHE PATH "Folder of Intel's libintelocl.so, to test on it")
+if(DIVVY_INTEL_OPENCL)
+  file(WRITE "${CMAKE_CURRENT_BINARY_DIR}/intel/intel.icd" "${DIVVY_INTEL_OPENCL}/libintelocl.so\n")
+  set(intel "OCL_ICD_VENDORS=${CMAKE_CURRENT_BINARY_DIR}/intel")
+  conformance(opencl_intel opencl ENV ${intel})
+  conformance(opencl_intel_staged opencl ENV ${intel} DIVVY_OPENCL_STAGED=1)
+  conformance(opencl_intel_items opencl ENV ${intel} DIVVY_OPENCL_LOOPS=items)
+endif()
