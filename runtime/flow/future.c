@@ -51,12 +51,12 @@ static bool is_trivial(struct dv_job *job)
     return true;
 }
 
-static void publish(struct dv_job *job, bool *out_free)
+static void publish(struct dv_job *job, bool may_relay, bool *out_free)
 {
     bool empty = job->count == 0 && !job->prepares; /* then one index stands for writing the identities, in order */
     if (empty)
         atomic_store(&job->pending, 1);
-    divvy_status status = dv_pool_publish(job, out_free);
+    divvy_status status = dv_pool_publish(job, may_relay, out_free);
     if (status != DIVVY_OK) {
         job->status = status;
         job->error = strdup(dv_error_text());
@@ -71,43 +71,45 @@ static void publish(struct dv_job *job, bool *out_free)
 struct dv_job *dv_future_submit(struct dv_crew *crew, const divvy_kernel *kernel, size_t count, const void *args,
                                 size_t args_size)
 {
-    struct dv_job *job = dv_job_make(crew, kernel, count, args, args_size, parent());
+    struct dv_job *job = dv_job_make(crew, kernel, count, args, args_size, parent(), -1);
     if (!job)
         return dv_job_make_failed(DIVVY_NO_MEMORY, "no memory for the job");
     if (is_trivial(job))
         return job;
     dv_pool_hire_first(crew);
     bool free;
-    publish(job, &free);
+    publish(job, false, &free);
     return job;
 }
 
-/* Publishes the job and sees it through from this thread's seat. */
-static void see_through(struct dv_job *job, bool may_be_quiet)
+/* Publishes the job and sees it through from the seat of `core`; by the relay if this thread may. */
+static void see_through(struct dv_job *job, int core, bool may_be_quiet, bool may_relay)
 {
-    bool taken, free;
-    int core = sit_down(job->crew, &taken);
-    struct dv_member *member = attend(job, core);
-    atomic_store_explicit(&job->quiet, may_be_quiet && member, memory_order_relaxed);
-    publish(job, &free);
+    struct dv_member *member = core >= 0 ? dv_job_member_on(job, core) : NULL;
+    if (member && atomic_load(&member->standing) == DV_OUT)
+        member = NULL;
+    if (may_be_quiet && member)
+        atomic_store_explicit(&job->quiet, true, memory_order_relaxed);
+    bool free;
+    publish(job, may_relay, &free);
     if (member && free)
         dv_work(job, member);
     if (!dv_job_is_over(job))
         dv_pool_open_up(job);
     dv_pool_wait(job, core);
-    if (taken)
-        dv_seat_leave(core);
 }
 
 struct dv_job *dv_future_run(struct dv_crew *crew, const divvy_kernel *kernel, size_t count, const void *args,
                              size_t args_size)
 {
-    struct dv_job *job = dv_job_make(crew, kernel, count, args, args_size, parent());
-    if (!job)
-        return dv_job_make_failed(DIVVY_NO_MEMORY, "no memory for the job");
-    if (!is_trivial(job))
-        see_through(job, job->plan.schedule == &dv_guarded);
-    return job;
+    bool taken;
+    int core = sit_down(crew, &taken);
+    struct dv_job *job = dv_job_make(crew, kernel, count, args, args_size, parent(), core);
+    if (job && !is_trivial(job))
+        see_through(job, core, job->plan.schedule == &dv_guarded, taken);
+    if (taken)
+        dv_seat_leave(core);
+    return job ? job : dv_job_make_failed(DIVVY_NO_MEMORY, "no memory for the job");
 }
 
 struct dv_job *dv_future_prepare(struct dv_crew *crew, const divvy_kernel *kernel)
@@ -115,8 +117,13 @@ struct dv_job *dv_future_prepare(struct dv_crew *crew, const divvy_kernel *kerne
     struct dv_job *job = dv_job_make_preparing(crew, kernel);
     if (!job)
         return dv_job_make_failed(DIVVY_NO_MEMORY, "no memory for the job");
-    if (!is_trivial(job))
-        see_through(job, false);
+    if (!is_trivial(job)) {
+        bool taken;
+        int core = sit_down(crew, &taken);
+        see_through(job, core, false, false);
+        if (taken)
+            dv_seat_leave(core);
+    }
     return job;
 }
 

@@ -6,7 +6,9 @@
 #include "schedule/member.h"
 #include "schedule/order.h"
 #include "schedule/progress.h"
+#include "schedule/relay.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,10 +16,10 @@
 static atomic_uint_fast64_t numbers;
 
 /* One argument from the copied argument struct. */
-static divvy_status resolve(struct dv_job *job, unsigned k, const divvy_extent *extent)
+static divvy_status resolve(const struct dv_job *job, unsigned k, const divvy_extent *extent,
+                            struct dv_argument *argument)
 {
     const divvy_parameter *parameter = &job->kernel->parameters[k];
-    struct dv_argument *argument = &job->arguments[k];
     char *member = job->copied + parameter->offset;
     *argument = (struct dv_argument){.data = member, .bytes = parameter->element_bytes};
     if (parameter->kind == DIVVY_KIND_value)
@@ -67,27 +69,42 @@ static divvy_status check_overlaps(const struct dv_job *job)
     return DIVVY_OK;
 }
 
-static divvy_status resolve_arguments(struct dv_job *job, const void *args, size_t args_size)
+static divvy_status copy_arguments(struct dv_job *job, const void *args, size_t args_size)
 {
-    const divvy_kernel *kernel = job->kernel;
     if (args_size > job->copied_capacity) {
         char *grown = realloc(job->copied, args_size);
         if (!grown)
-            return dv_fail(DIVVY_NO_MEMORY, "%s: no memory for the arguments", kernel->name);
+            return dv_fail(DIVVY_NO_MEMORY, "%s: no memory for the arguments", job->kernel->name);
         job->copied = grown;
         job->copied_capacity = args_size;
+        job->copied_bytes = 0;
     }
-    memcpy(job->copied, args, args_size);
+    if (job->copied_bytes != args_size || memcmp(job->copied, args, args_size) != 0)
+        memcpy(job->copied, args, args_size);
+    job->copied_bytes = args_size;
+    return DIVVY_OK;
+}
+
+static divvy_status resolve_arguments(struct dv_job *job, const void *args, size_t args_size)
+{
+    const divvy_kernel *kernel = job->kernel;
+    DV_TRY(copy_arguments(job, args, args_size));
     divvy_extent extents[DIVVY_PARAMETERS_MAX];
     kernel->extents(job->copied, job->count, extents);
-    job->has_folds = job->has_results = job->writes_in_place = false;
+    bool has_folds = false, has_results = false, writes_in_place = false;
     for (unsigned k = 0; k < kernel->parameter_count; k++) {
         divvy_kind kind = kernel->parameters[k].kind;
-        job->has_folds |= divvy_kind_is_fold(kind);
-        job->has_results |= kind == DIVVY_KIND_result;
-        job->writes_in_place |= kind == DIVVY_KIND_inout;
-        DV_TRY(resolve(job, k, &extents[k]));
+        has_folds |= divvy_kind_is_fold(kind);
+        has_results |= kind == DIVVY_KIND_result;
+        writes_in_place |= kind == DIVVY_KIND_inout;
+        struct dv_argument argument;
+        DV_TRY(resolve(job, k, &extents[k], &argument));
+        if (memcmp(&job->arguments[k], &argument, sizeof argument) != 0)
+            job->arguments[k] = argument;
     }
+    DV_UPDATE(job->has_folds, has_folds);
+    DV_UPDATE(job->has_results, has_results);
+    DV_UPDATE(job->writes_in_place, writes_in_place);
     return check_overlaps(job);
 }
 
@@ -109,21 +126,23 @@ static divvy_status resolve_options(struct dv_job *job, const divvy_call_options
 {
     struct dv_crew *crew = job->crew;
     const char *name = with->name ? with->name : job->kernel->name;
-    size_t length = strnlen(name, sizeof job->name - 1);
-    memcpy(job->name, name, length);
-    job->name[length] = 0;
-    job->plan.schedule = crew->schedule;
+    if (strncmp(job->name, name, sizeof job->name - 1) != 0)
+        snprintf(job->name, sizeof job->name, "%s", name);
+    const struct dv_schedule *schedule = crew->schedule;
     if (with->schedule)
-        DV_TRY(dv_schedule_find(with->schedule, &job->plan.schedule));
-    job->partition = size_or(with->partition, crew->settings.partition);
-    job->first_partition = size_or(with->first_partition, 0);
-    if (job->partition && job->plan.schedule != &dv_guided)
-        job->plan.schedule = &dv_dynamic; /* a fixed size leaves nothing to a schedule but to hand it out */
-    job->plan.partition = job->partition;
-    job->plan.first_partition = job->first_partition;
+        DV_TRY(dv_schedule_find(with->schedule, &schedule));
+    size_t partition = size_or(with->partition, crew->settings.partition);
+    size_t first_partition = size_or(with->first_partition, 0);
+    if (partition && schedule != &dv_guided)
+        schedule = &dv_dynamic; /* a fixed size leaves nothing to a schedule but to hand it out */
+    DV_UPDATE(job->partition, partition);
+    DV_UPDATE(job->first_partition, first_partition);
+    DV_UPDATE(job->plan.schedule, schedule);
+    DV_UPDATE(job->plan.partition, partition);
+    DV_UPDATE(job->plan.first_partition, first_partition);
     job->deadline_ns = deadline_after(job->submitted_ns, with->timeout_ns);
-    job->on_progress = with->on_progress;
-    job->progress_arg = with->progress_arg;
+    DV_UPDATE(job->on_progress, with->on_progress);
+    DV_UPDATE(job->progress_arg, with->progress_arg);
     dv_progress_attach(job);
     return DIVVY_OK;
 }
@@ -145,27 +164,28 @@ divvy_status dv_job_check_kernel(const divvy_kernel *kernel, size_t args_size)
 /* A zeroed or used object becomes a new job; everything but its arguments and members. */
 static void begin(struct dv_job *job, const divvy_kernel *kernel, size_t count, struct dv_job *parent)
 {
-    job->kernel = kernel;
-    job->count = count;
+    DV_UPDATE(job->kernel, kernel);
+    DV_UPDATE(job->count, count);
+    DV_UPDATE(job->parent, parent);
     job->id = atomic_fetch_add_explicit(&numbers, 1, memory_order_relaxed) + 1;
-    job->parent = parent;
-    job->plan.schedule = job->crew->schedule;
-    job->prepares = job->joinable = false;
+    DV_UPDATE(job->prepares, false);
+    DV_UPDATE(job->joinable, false);
     job->status = DIVVY_OK;
     job->abandons = job->turned_away = false;
     job->waits_count = 0;
+    job->offers = 0;
     job->future_held = true;
     job->submitted_ns = job->end_ns = dv_now_ns();
     atomic_store_explicit(&job->references, 1, memory_order_relaxed);
-    atomic_store_explicit(&job->recalls, 1, memory_order_relaxed);
-    atomic_store_explicit(&job->stopped, false, memory_order_relaxed);
+    DV_UPDATE_ATOMIC(job->recalls, 1);
+    DV_UPDATE_ATOMIC(job->stopped, false);
     atomic_store_explicit(&job->over, false, memory_order_relaxed);
     atomic_store_explicit(&job->telling, false, memory_order_relaxed);
     atomic_store_explicit(&job->closer, DV_CLOSER_LAST, memory_order_relaxed);
     atomic_store_explicit(&job->told, 0, memory_order_relaxed);
-    atomic_store_explicit(&job->quiet, false, memory_order_relaxed);
+    DV_UPDATE_ATOMIC(job->quiet, false);
     atomic_store_explicit(&job->pending, count, memory_order_relaxed);
-    job->keeps_records = job->crew->profile && dv_profile_wants_partitions(job->crew->profile);
+    DV_UPDATE(job->keeps_records, job->crew->profile && dv_profile_wants_partitions(job->crew->profile));
     if (parent)
         dv_job_keep(parent);
 }
@@ -199,7 +219,7 @@ struct dv_job *dv_job_make_failed(divvy_status status, const char *error)
     return job;
 }
 
-static divvy_status set_up(struct dv_job *job, const void *args, size_t args_size)
+static divvy_status set_up(struct dv_job *job, const void *args, size_t args_size, int core)
 {
     const divvy_kernel *kernel = job->kernel;
     if (!args)
@@ -216,41 +236,43 @@ static divvy_status set_up(struct dv_job *job, const void *args, size_t args_siz
     struct dv_plan *plan = &job->plan;
     struct dv_last_call call = {kernel, job->count, plan->schedule, plan->partition};
     bool again = !with.devices && dv_members_repeat(job, &call), laid_out = again;
-    memset(&job->last_call, 0, sizeof job->last_call);
     if (again) {
         laid_out = job->models_version == dv_models_version(&job->crew->models);
-        dv_members_seat_again(job);
+        dv_members_seat_again(job, core);
     } else {
-        DV_TRY(dv_members_seat(job, with.devices));
+        memset(&job->last_call, 0, sizeof job->last_call);
+        DV_TRY(dv_members_seat(job, with.devices, core));
     }
-    plan->count = job->unclaimed = job->count;
-    plan->pace_count = job->member_count;
-    plan->latecomers = job->latecomers;
+    job->unclaimed = job->count;
+    DV_UPDATE(plan->count, job->count);
+    DV_UPDATE(plan->pace_count, job->member_count);
+    DV_UPDATE(plan->latecomers, job->latecomers);
     dv_plan_begin(plan);
-    for (unsigned m = 0; again && m < job->member_count; m++)
-        if (atomic_load(&job->members[m].standing) == DV_READY)
-            plan->paces[m].stand = DV_HERE;
-    if (laid_out)
+    if (laid_out) {
         dv_split_rewind(&job->split);
-    else if (!dv_members_lay_out(job))
+    } else if (!dv_members_lay_out(job)) {
+        memset(&job->last_call, 0, sizeof job->last_call);
         return dv_job_fail_memory(kernel);
-    if (!with.devices)
+    }
+    if (!with.devices && !again)
         job->last_call = call;
     return DIVVY_OK;
 }
 
 struct dv_job *dv_job_make(struct dv_crew *crew, const divvy_kernel *kernel, size_t count, const void *args,
-                           size_t args_size, struct dv_job *parent)
+                           size_t args_size, struct dv_job *parent, int core)
 {
     struct dv_job *job = dv_job_take(crew);
     if (!job)
         return NULL;
+    if (core >= 0)
+        dv_relay_recover(job);
     begin(job, kernel, count, parent);
     if (dv_job_check_kernel(kernel, args_size) != DIVVY_OK) {
         job->kernel = NULL; /* nothing in it can be relied on */
         return fail_at_once(job, DIVVY_INVALID);
     }
-    divvy_status status = set_up(job, args, args_size);
+    divvy_status status = set_up(job, args, args_size, core);
     return status == DIVVY_OK ? job : fail_at_once(job, status);
 }
 
@@ -267,7 +289,7 @@ struct dv_job *dv_job_make_preparing(struct dv_crew *crew, const divvy_kernel *k
     divvy_call_options with = {.name = "prepare"};
     divvy_status status = resolve_options(job, &with);
     if (status == DIVVY_OK)
-        status = dv_members_seat(job, NULL);
+        status = dv_members_seat(job, NULL, -1);
     if (status != DIVVY_OK)
         return fail_at_once(job, status);
     /* Cores have nothing to build: they are not waited for, since they may be busy for long. */

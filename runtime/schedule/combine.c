@@ -21,41 +21,60 @@ static divvy_slice slice_of(const struct dv_argument *argument, const divvy_para
     };
 }
 
-bool dv_task_prepare(struct dv_task *task, struct dv_job *job, const divvy_loaded *loaded)
+void dv_task_begin(struct dv_task *task, struct dv_job *job, const divvy_loaded *loaded)
 {
     const divvy_kernel *kernel = job->kernel;
     task->job = job;
     task->partition = (divvy_partition){
-        .first = task->range.first,
-        .count = task->range.count,
         .total = job->count,
         .job = job->id,
         .kernel = kernel,
         .loaded = loaded->kernel,
         .slices = task->slices,
     };
-    for (unsigned k = 0; job->has_results && k < kernel->parameter_count; k++)
-        task->slices[k].data = NULL; /* so that those not made yet can be dropped */
+    for (unsigned k = 0; k < kernel->parameter_count; k++)
+        task->slices[k] = (divvy_slice){.data = job->arguments[k].data, .bytes = job->arguments[k].bytes};
+}
+
+/* Gives every result of a task its memory. False: there is none, and nothing was taken. */
+static bool make_results(struct dv_task *task)
+{
+    const divvy_kernel *kernel = task->partition.kernel;
+    for (unsigned k = 0; k < kernel->parameter_count; k++)
+        if (kernel->parameters[k].kind == DIVVY_KIND_result)
+            task->slices[k].data = NULL; /* so that those not made yet can be dropped */
     for (unsigned k = 0; k < kernel->parameter_count; k++) {
         const divvy_parameter *parameter = &kernel->parameters[k];
-        const struct dv_argument *argument = &job->arguments[k];
-        if (argument->stride) {
-            task->slices[k] = slice_of(argument, parameter, task->range.first, task->range.count, job->count);
-        } else if (divvy_kind_is_fold(parameter->kind)) {
-            dv_fold_identity(parameter, &task->partials[k]);
-            task->slices[k] = (divvy_slice){.data = &task->partials[k], .bytes = sizeof task->partials[k]};
-        } else if (parameter->kind == DIVVY_KIND_result) {
-            task->slices[k] =
-                (divvy_slice){.data = calloc(1, parameter->element_bytes), .bytes = parameter->element_bytes};
-            if (!task->slices[k].data) {
-                dv_task_drop(task);
-                return false;
-            }
-        } else {
-            task->slices[k] = (divvy_slice){.data = argument->data, .bytes = argument->bytes};
+        if (parameter->kind != DIVVY_KIND_result)
+            continue;
+        task->slices[k] = (divvy_slice){.data = calloc(1, parameter->element_bytes), .bytes = parameter->element_bytes};
+        if (!task->slices[k].data) {
+            dv_task_drop(task);
+            return false;
         }
     }
     return true;
+}
+
+bool dv_task_aim(struct dv_task *task)
+{
+    const struct dv_job *job = task->job;
+    const divvy_kernel *kernel = job->kernel;
+    size_t first = task->range.first, count = task->range.count;
+    task->partition.first = first;
+    task->partition.count = count;
+    task->partition.touched = false;
+    task->partition.timing = (divvy_timing){0};
+    for (unsigned k = 0; k < kernel->parameter_count; k++)
+        if (job->arguments[k].stride)
+            task->slices[k] = slice_of(&job->arguments[k], &kernel->parameters[k], first, count, job->count);
+    for (unsigned k = 0; job->has_folds && k < kernel->parameter_count; k++) {
+        if (divvy_kind_is_fold(kernel->parameters[k].kind)) {
+            dv_fold_identity(&kernel->parameters[k], &task->partials[k]);
+            task->slices[k] = (divvy_slice){.data = &task->partials[k], .bytes = sizeof task->partials[k]};
+        }
+    }
+    return !job->has_results || make_results(task);
 }
 
 void dv_task_drop(struct dv_task *task)
@@ -155,7 +174,7 @@ void dv_job_combine(struct dv_job *job)
             divvy_partial total;
             dv_fold_identity(parameter, &total);
             for (unsigned m = 0; m < job->member_count; m++)
-                if (job->members[m].items)
+                if (dv_member_tally(&job->members[m]).items)
                     dv_fold_join(parameter, &total, &job->members[m].partials[k]);
             dv_fold_store(parameter, &total, into);
         } else if (parameter->kind == DIVVY_KIND_result) {

@@ -4,8 +4,12 @@
 
 #include "schedule/job.h"
 
-/* Fills the slices of a task from its range: addresses, bytes, bases; partials with identities. False: no memory. */
-bool dv_task_prepare(struct dv_task *task, struct dv_job *job, const divvy_loaded *loaded);
+/* Fills in what all partitions of a job have in common on one device. */
+void dv_task_begin(struct dv_task *task, struct dv_job *job, const divvy_loaded *loaded);
+
+/* And then what comes from the task's range: addresses, bytes, bases of slices; partials with identities. False: no
+ * memory. */
+bool dv_task_aim(struct dv_task *task);
 
 /* Accepts a computed task: copies staged results into the caller's arrays, joins its folds into the member's, hands
  * its host results to the job. False: no memory. */

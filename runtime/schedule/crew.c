@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "base/thread.h"
 #include "schedule/pool.h"
+#include "schedule/relay.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -204,7 +205,7 @@ static void join_jobs(struct dv_crew *crew)
             continue;
         pthread_mutex_lock(&job->mutex);
         if (job->joinable) {
-            dv_job_seat_member(job, m, crew->units[m], DV_WAITING);
+            dv_job_seat_member(job, m, crew->units[m], DV_WAITING, -1);
             atomic_fetch_add(&job->alive, 1);
             job->plan.pace_count = job->member_count = m + 1;
         }
@@ -330,6 +331,7 @@ static divvy_status choose(struct dv_crew *crew)
         crew->bound = crew->core_count + crew->spare_count == crew->host->core_count;
     DV_TRY(dv_pool_enter(crew));
     crew->entered = true;
+    DV_TRY(dv_relay_open(crew));
     if (eager)
         DV_TRY(add_cores(crew, eager));
     for (unsigned p = 0; p < crew->plugin_count; p++) {
@@ -398,9 +400,12 @@ static bool is_building(struct dv_crew *crew)
 
 static void await_jobs(struct dv_crew *crew)
 {
-    while (atomic_load(&crew->in_flight) > 0) {
+    for (bool busy = true; busy;) {
         unsigned seen = dv_bell_epoch(&dv_pool.over);
-        if (atomic_load(&crew->in_flight) > 0)
+        pthread_mutex_lock(&dv_pool.mutex);
+        busy = crew->in_flight > 0;
+        pthread_mutex_unlock(&dv_pool.mutex);
+        if (busy)
             dv_bell_sleep(&dv_pool.over, seen, dv_now_ns() + 100000000);
     }
 }
@@ -461,6 +466,8 @@ bool dv_crew_close(struct dv_crew *crew)
         settled = stop_prober(crew);
         settled = settle_jobs(crew, until) && settled;
     }
+    if (crew->entered && settled)
+        dv_relay_close(crew);
     struct dv_profile *profile = atomic_exchange(&crew->profile, NULL); /* not for workers that are left behind */
     if (profile) {
         dv_models_record(&crew->models, profile);

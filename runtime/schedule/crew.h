@@ -22,6 +22,7 @@ struct dv_crew {
     int *member_of_core;  /* [host->core_count]: index of the unit on that core, or -1 */
     unsigned core_count;  /* units on cores; they come first */
     unsigned *cores;      /* their indices in the topology */
+    struct dv_box *boxes; /* [core_count]: see relay.h */
     bool bound;           /* whether its threads are bound */
     unsigned spare_count; /* cores left to OpenCL devices */
     unsigned *spare_cores;
@@ -39,9 +40,9 @@ struct dv_crew {
     pthread_mutex_t probe_mutex; /* one probes at a time */
     pthread_t prober;
     bool has_prober, entered;
-    atomic_bool probed;  /* the prober has ended, or is about to */
-    atomic_bool closing; /* no unit is added any more; set under the pool's mutex */
-    atomic_int in_flight;
+    atomic_bool probed;             /* the prober has ended, or is about to */
+    atomic_bool closing;            /* no unit is added any more; set under the pool's mutex */
+    int in_flight;                  /* jobs */
     _Atomic(struct dv_job *) handy; /* a job to be used again, without the mutex */
     struct dv_job *spare;           /* more of them */
     struct dv_job *made;            /* all jobs ever made */

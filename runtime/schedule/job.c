@@ -12,6 +12,13 @@
 /* Shorter times tell of the clock and the caches, not of the kernel. */
 static const uint64_t LEARN_LEAST_NS = 20000;
 
+struct dv_tally dv_member_tally(const struct dv_member *member)
+{
+    struct dv_tally sum = member->tally;
+    dv_tally_add(&sum, &member->relayed);
+    return sum;
+}
+
 /* ---- Ending ---- */
 
 static void keep_models(struct dv_job *job)
@@ -19,9 +26,10 @@ static void keep_models(struct dv_job *job)
     struct dv_plan *plan = &job->plan;
     for (unsigned m = 0; m < job->member_count; m++) {
         unsigned rate = plan->paces[m].rate;
-        bool first_of_class = job->members[m].items > 0;
+        bool first_of_class = dv_member_tally(&job->members[m]).items > 0;
         for (unsigned other = 0; other < m; other++)
-            first_of_class = first_of_class && (plan->paces[other].rate != rate || job->members[other].items == 0);
+            first_of_class =
+                first_of_class && (plan->paces[other].rate != rate || dv_member_tally(&job->members[other]).items == 0);
         if (first_of_class)
             dv_models_keep(&job->crew->models, job->kernel, job->members[m].unit->device_class, job->count,
                            plan->paces[m].fixed_ns, &plan->rates[rate]);
@@ -36,8 +44,9 @@ static void learn_from_tallies(struct dv_job *job)
         uint64_t busy_ns = 0, items = 0;
         for (unsigned m = 0; m < job->member_count; m++) {
             if (plan->paces[m].rate == r) {
-                busy_ns += job->members[m].busy_ns;
-                items += job->members[m].items;
+                struct dv_tally tally = dv_member_tally(&job->members[m]);
+                busy_ns += tally.busy_ns;
+                items += tally.items;
             }
         }
         if (busy_ns > LEARN_LEAST_NS && items > 0)
@@ -211,6 +220,7 @@ struct dv_job *dv_job_take(struct dv_crew *crew)
     dv_split_init(&job->split);
     pthread_mutex_init(&job->mutex, NULL);
     job->crew = crew;
+    job->plan.schedule = crew->schedule; /* also for a call that does not get as far as to choose one */
     pthread_mutex_lock(&dv_pool.mutex);
     job->next_made = crew->made;
     crew->made = job;
@@ -236,7 +246,9 @@ static void put_spare(struct dv_crew *crew, struct dv_job *job)
 
 void dv_job_release(struct dv_job *job)
 {
-    while (job && atomic_fetch_sub_explicit(&job->references, 1, memory_order_acq_rel) == 1) {
+    /* The last one is alone, and need not lock anything. */
+    while (job && (atomic_load_explicit(&job->references, memory_order_acquire) == 1 ||
+                   atomic_fetch_sub_explicit(&job->references, 1, memory_order_acq_rel) == 1)) {
         struct dv_job *parent = job->parent;
         free(job->error);
         job->error = NULL;

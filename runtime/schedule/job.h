@@ -45,28 +45,39 @@ enum dv_standing {
     DV_READY,
 };
 
+/* What was computed, added up. */
+struct dv_tally {
+    uint64_t partitions, items, busy_ns, min_ns, max_ns;
+};
+
 /* One device's part in a job. */
 struct dv_member {
     /* Constant from submission, or from joining. */
     _Alignas(64) struct dv_unit *unit;
 
     /* The worker's. */
-    uint64_t partitions, items, busy_ns, min_ns, max_ns, ready_ns, build_ns;
-    _Atomic uint64_t split_ns, combine_ns;
     divvy_loaded loaded;
-    bool started; /* has had its first partition */
-    divvy_partial partials[DIVVY_PARAMETERS_MAX];
-    struct dv_partition_record *records;
-    size_t record_count, record_capacity;
-    int use; /* where dv_job_record put it; -1: nowhere */
+    struct dv_tally tally;
+    uint64_t ready_ns, build_ns; /* ready_ns 0: since the job began, if it is ready */
+    _Atomic uint64_t split_ns, combine_ns;
 
     /* Any thread. */
     _Atomic enum dv_standing standing;
     atomic_uint idle_at;  /* found nothing when the job's recalls stood here */
     atomic_bool attended; /* somebody will serve this member: its static home is its own */
 
+    /* The worker's again: what comes here is not for every partition. */
+    divvy_partial partials[DIVVY_PARAMETERS_MAX];
+    struct dv_partition_record *records;
+    size_t record_count, record_capacity;
+
     /* Under the job's mutex. */
     struct dv_task *flying[2]; /* on a staged device */
+
+    /* Of the thread that sees the job through: see relay.h. */
+    _Alignas(64) struct dv_tally relayed;
+    bool offered;
+    int use; /* where dv_job_record put it; -1: nowhere */
 };
 
 /* The results of a range of a host kernel, waiting for their neighbours. */
@@ -89,19 +100,17 @@ struct dv_last_call {
 };
 
 struct dv_job {
-    /* Constant after dv_job_make. */
+    /* Constant after dv_job_make, and mostly the same for the next call: see DV_UPDATE. */
     struct dv_crew *crew;
     const divvy_kernel *kernel;
     size_t count;
-    uint64_t id;
-    char name[64];
-    struct dv_argument arguments[DIVVY_PARAMETERS_MAX];
-    size_t partition, first_partition;
-    uint64_t submitted_ns, deadline_ns; /* 0: none */
+    bool has_folds, has_results, writes_in_place;
+    struct dv_job *parent; /* whose kernel submitted it; kept by a reference */
     void (*on_progress)(void *progress_arg, size_t done, size_t count);
     void *progress_arg;
-    struct dv_job *parent; /* whose kernel submitted it; kept by a reference */
-    bool has_folds, has_results, writes_in_place;
+    struct dv_argument arguments[DIVVY_PARAMETERS_MAX];
+    char name[64];
+    size_t partition, first_partition;
     bool prepares; /* only loads its kernel: every member accounts for one index */
     bool keeps_records;
     bool latecomers;               /* some member may still come, or a backend is not probed yet */
@@ -109,22 +118,27 @@ struct dv_job {
     struct dv_last_call last_call; /* for whoever uses the object again; zero: nothing */
     unsigned models_version;       /* that its rates are of */
     char *copied;                  /* of the arguments */
-    size_t copied_capacity;
+    size_t copied_bytes, copied_capacity;
 
     struct dv_split split;
+
+    /* Constant after dv_job_make, and new in each. */
+    _Alignas(64) uint64_t id;
+    uint64_t submitted_ns, deadline_ns; /* 0: none */
 
     _Alignas(64) atomic_size_t pending; /* what workers write, on a line of its own */
     atomic_int references;
     _Atomic enum dv_closer closer;
     atomic_bool telling; /* somebody is inside on_progress */
     atomic_size_t told;
+    atomic_bool over; /* finished: everything is in place */
+    unsigned offers;  /* members that are offered the job: of the thread that sees it through */
 
     _Alignas(64) atomic_uint recalls; /* moves on when those who found nothing should look again */
     atomic_int alive;                 /* members that are not out */
     atomic_int unattended;            /* of those, the ones that nobody serves for now */
     atomic_bool quiet;                /* the caller alone works on it, for now */
     atomic_bool stopped;
-    atomic_bool over; /* finished: everything is in place */
 
     /* Under mutex. */
     pthread_mutex_t mutex;
@@ -151,11 +165,33 @@ struct dv_job {
     struct dv_member *members;
 };
 
+static inline void dv_tally_add(struct dv_tally *into, const struct dv_tally *from)
+{
+    if (from->partitions == 0)
+        return;
+    bool first = into->partitions == 0;
+    into->partitions += from->partitions;
+    into->items += from->items;
+    into->busy_ns += from->busy_ns;
+    if (first || from->min_ns < into->min_ns)
+        into->min_ns = from->min_ns;
+    if (from->max_ns > into->max_ns)
+        into->max_ns = from->max_ns;
+}
+
+/* All that a member has done, once the job is over. */
+struct dv_tally dv_member_tally(const struct dv_member *member);
+
+/* What a worker that comes from elsewhere touches first is fetched all at once, since one line after the other would
+ * take longer than a small partition. `home`: its own, or NULL. */
+static inline void dv_job_prefetch(const struct dv_job *job, const struct dv_member *member,
+                                   const struct dv_home *home);
+
 /* Makes a job from a call: checks and copies the arguments, lays out the split. Never NULL for a call that can be
  * reported: a call that is wrong is a job that is over, with its status and error. NULL: no memory. The caller
- * holds the future's reference. Does not publish it. */
+ * holds the future's reference, and the seat of `core` if that is not -1. Does not publish it. */
 struct dv_job *dv_job_make(struct dv_crew *crew, const divvy_kernel *kernel, size_t count, const void *args,
-                           size_t args_size, struct dv_job *parent);
+                           size_t args_size, struct dv_job *parent, int core);
 
 /* A job that loads `kernel` on every device and computes nothing. NULL: no memory. */
 struct dv_job *dv_job_make_preparing(struct dv_crew *crew, const divvy_kernel *kernel);
@@ -188,12 +224,26 @@ void dv_job_recall(struct dv_job *job);
  * prepares has then heard of it. */
 void dv_job_leave_out(struct dv_job *job, struct dv_member *member, divvy_status status, const char *error);
 
-/* Sets up member `m` for `unit`; the job's mutex or sole ownership is held. */
-void dv_job_seat_member(struct dv_job *job, unsigned m, struct dv_unit *unit, enum dv_standing standing);
+/* Sets up member `m` for `unit`; the job's mutex or sole ownership is held. core: whose seat the caller holds, or -1. */
+void dv_job_seat_member(struct dv_job *job, unsigned m, struct dv_unit *unit, enum dv_standing standing, int core);
 
 static inline bool dv_job_is_over(struct dv_job *job)
 {
     return atomic_load_explicit(&job->over, memory_order_acquire);
+}
+
+static inline void dv_job_prefetch(const struct dv_job *job, const struct dv_member *member, const struct dv_home *home)
+{
+    __builtin_prefetch(job);
+    __builtin_prefetch(job->arguments);
+    __builtin_prefetch(&job->arguments[2]);
+    __builtin_prefetch(&job->plan);
+    __builtin_prefetch(&job->recalls);
+    __builtin_prefetch(&job->id);
+    for (size_t line = 0; line < offsetof(struct dv_member, partials); line += 64)
+        __builtin_prefetch((const char *)member + line);
+    if (home)
+        __builtin_prefetch(home, 1);
 }
 
 static inline void dv_job_begin_closing(struct dv_job *job)

@@ -66,7 +66,13 @@ static size_t cap_on(const struct dv_job *job, const struct dv_unit *unit)
     return cap ? cap : 1;
 }
 
-void dv_job_seat_member(struct dv_job *job, unsigned m, struct dv_unit *unit, enum dv_standing standing)
+/* Whether somebody will serve a unit: its worker, or the thread that holds the seat of `core`. */
+static bool is_attended(const struct dv_unit *unit, int core)
+{
+    return unit->core < 0 || unit->core == core || dv_pool_has_worker(unit->core);
+}
+
+void dv_job_seat_member(struct dv_job *job, unsigned m, struct dv_unit *unit, enum dv_standing standing, int core)
 {
     struct dv_member *member = &job->members[m];
     struct dv_partition_record *records = member->records;
@@ -76,7 +82,7 @@ void dv_job_seat_member(struct dv_job *job, unsigned m, struct dv_unit *unit, en
     member->records = records;
     member->record_capacity = capacity;
     atomic_init(&member->standing, standing);
-    bool attended = standing != DV_OUT && (unit->core < 0 || dv_pool_has_worker(unit->core));
+    bool attended = standing != DV_OUT && is_attended(unit, core);
     atomic_init(&member->attended, attended);
     atomic_fetch_add(&job->unattended, !attended);
     for (unsigned k = 0; job->has_folds && k < job->kernel->parameter_count; k++)
@@ -119,7 +125,7 @@ static divvy_status fail_empty(const struct dv_job *job, const char *devices)
 }
 
 /* Which members there are and how each stands. */
-static divvy_status seat_members(struct dv_job *job, const char *devices, const struct dv_filter *filter)
+static divvy_status seat_members(struct dv_job *job, const char *devices, const struct dv_filter *filter, int core)
 {
     struct dv_crew *crew = job->crew;
     bool at_once = !job->plan.schedule->adaptive || job->plan.schedule == &dv_guided || crew->core_count == 0;
@@ -136,7 +142,7 @@ static divvy_status seat_members(struct dv_job *job, const char *devices, const 
         enum dv_standing standing = out                                                            ? DV_OUT
                                     : unit->core >= 0 || at_once || dv_unit_has(unit, job->kernel) ? DV_WANTED
                                                                                                    : DV_WAITING;
-        dv_job_seat_member(job, m, unit, standing);
+        dv_job_seat_member(job, m, unit, standing, core);
         alive += !out;
         job->latecomers = job->latecomers || standing == DV_WAITING;
     }
@@ -177,7 +183,7 @@ static divvy_status probe_named(struct dv_crew *crew, const struct dv_filter *fi
     return DIVVY_OK;
 }
 
-static divvy_status seat_filtered(struct dv_job *job, const char *devices, const struct dv_filter *filter)
+static divvy_status seat_filtered(struct dv_job *job, const char *devices, const struct dv_filter *filter, int core)
 {
     struct dv_crew *crew = job->crew;
     DV_TRY(probe_named(crew, filter));
@@ -186,15 +192,15 @@ static divvy_status seat_filtered(struct dv_job *job, const char *devices, const
     job->models_version = dv_models_version(&crew->models);
     if (!reserve_members(job, job->member_count + joining))
         return dv_job_fail_memory(job->kernel);
-    return seat_members(job, devices, filter);
+    return seat_members(job, devices, filter, core);
 }
 
-divvy_status dv_members_seat(struct dv_job *job, const char *devices)
+divvy_status dv_members_seat(struct dv_job *job, const char *devices, int core)
 {
     struct dv_filter filter = {0};
     if (devices)
         DV_TRY(dv_filter_read(devices, &filter));
-    divvy_status status = seat_filtered(job, devices, &filter);
+    divvy_status status = seat_filtered(job, devices, &filter, core);
     dv_filter_free(&filter);
     return status;
 }
@@ -209,32 +215,38 @@ bool dv_members_repeat(const struct dv_job *job, const struct dv_last_call *call
     return same;
 }
 
-void dv_members_seat_again(struct dv_job *job)
+void dv_members_seat_again(struct dv_job *job, int core)
 {
-    job->joinable = job->latecomers && atomic_load(&job->crew->unprobed) > 0;
+    DV_UPDATE(job->joinable, job->latecomers && atomic_load(&job->crew->unprobed) > 0);
     unsigned version = dv_models_version(&job->crew->models);
     bool news = version != job->models_version;
-    job->models_version = version;
+    DV_UPDATE(job->models_version, version);
     int unattended = 0;
     for (unsigned m = 0; m < job->member_count; m++) {
         struct dv_member *member = &job->members[m];
-        member->partitions = member->items = member->busy_ns = member->min_ns = member->max_ns = member->build_ns = 0;
-        atomic_store_explicit(&member->split_ns, 0, memory_order_relaxed);
-        atomic_store_explicit(&member->combine_ns, 0, memory_order_relaxed);
-        member->started = false;
-        member->record_count = 0;
-        member->ready_ns = atomic_load(&member->standing) == DV_READY ? job->submitted_ns : 0;
-        atomic_store_explicit(&member->idle_at, 0, memory_order_relaxed);
-        bool attended = member->unit->core < 0 || dv_pool_has_worker(member->unit->core);
-        atomic_store_explicit(&member->attended, attended, memory_order_relaxed);
+        if (member->tally.partitions)
+            member->tally = (struct dv_tally){0};
+        if (member->relayed.partitions)
+            member->relayed = (struct dv_tally){0};
+        DV_UPDATE(member->build_ns, 0);
+        DV_UPDATE(member->ready_ns, 0);
+        DV_UPDATE_ATOMIC(member->split_ns, 0);
+        DV_UPDATE_ATOMIC(member->combine_ns, 0);
+        DV_UPDATE(member->record_count, 0);
+        DV_UPDATE_ATOMIC(member->idle_at, 0);
+        bool attended = is_attended(member->unit, core);
+        DV_UPDATE_ATOMIC(member->attended, attended);
         unattended += !attended;
         for (unsigned k = 0; job->has_folds && k < job->kernel->parameter_count; k++)
             dv_fold_identity(&job->kernel->parameters[k], &member->partials[k]);
+        bool here = atomic_load_explicit(&member->standing, memory_order_relaxed) == DV_READY;
+        DV_UPDATE(job->plan.paces[m].stand, here ? DV_HERE : DV_AWAY);
         unsigned rate = job->plan.paces[m].rate;
         if (news && (m == 0 || job->plan.paces[m - 1].rate != rate))
             job->plan.rates[rate] =
                 dv_models_find(&job->crew->models, job->kernel, member->unit->device_class, job->count);
-        job->plan.paces[m].cap = cap_on(job, member->unit);
+        size_t cap = cap_on(job, member->unit);
+        DV_UPDATE(job->plan.paces[m].cap, cap);
     }
-    atomic_store_explicit(&job->unattended, unattended, memory_order_relaxed);
+    DV_UPDATE_ATOMIC(job->unattended, unattended);
 }

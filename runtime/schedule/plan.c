@@ -18,17 +18,19 @@ divvy_status dv_schedule_find(const char *name, const struct dv_schedule **out_s
 
 void dv_plan_begin(struct dv_plan *plan)
 {
-    plan->core_count = 0;
+    unsigned cores = 0;
     for (unsigned d = 0; d < plan->pace_count; d++) {
         struct dv_pace *pace = &plan->paces[d];
-        plan->core_count += pace->core && !pace->out;
-        pace->stand = DV_AWAY;
-        pace->served = false;
-        pace->learning = plan->rates[pace->rate].ns_per_item == 0;
-        pace->correction = 1;
-        pace->samples = pace->outliers = pace->asked = 0;
-        pace->free_at_ns = 0;
+        cores += pace->core && !pace->out;
+        DV_UPDATE(pace->served, false);
+        DV_UPDATE(pace->learning, plan->rates[pace->rate].ns_per_item == 0);
+        DV_UPDATE(pace->correction, 1);
+        DV_UPDATE(pace->samples, 0);
+        DV_UPDATE(pace->outliers, 0);
+        DV_UPDATE(pace->asked, 0);
+        DV_UPDATE(pace->free_at_ns, 0);
     }
+    DV_UPDATE(plan->core_count, cores);
 }
 
 static bool has_home(const struct dv_plan *plan, unsigned d)

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "base/thread.h"
+#include "schedule/relay.h"
 #include "schedule/worker.h"
 
 #include <errno.h>
@@ -38,6 +39,18 @@ static void make_pool(void)
 /* How long an idle thread spins before it sleeps: longer than it takes to wake one, much shorter than anybody would
  * notice on a power meter. */
 static const uint64_t SPIN_NS = 30000;
+
+/* Whether a thread has spun for long enough; *until: 0 at first. In the second half it lets others have the core, since
+ * what it waits for may be waiting for that. */
+static bool is_long_enough(uint64_t *until)
+{
+    uint64_t now = dv_now_ns();
+    if (*until == 0)
+        *until = now + SPIN_NS;
+    else if (now >= *until - SPIN_NS / 2)
+        sched_yield();
+    return now >= *until;
+}
 
 /* ---- Seats ---- */
 
@@ -92,20 +105,6 @@ static bool has_work_for(struct dv_job *job, struct dv_member *member)
            atomic_load(&member->idle_at) != atomic_load(&job->recalls);
 }
 
-/* What a worker that comes from elsewhere touches first: fetched all at once, since one after the other would take
- * longer than a small partition. */
-static void prefetch(struct dv_job *job, struct dv_member *member)
-{
-    __builtin_prefetch(&job->pending, 1);
-    __builtin_prefetch(job->arguments);
-    __builtin_prefetch(&job->arguments[2]);
-    __builtin_prefetch(&job->plan);
-    for (size_t line = 0; line < sizeof *member; line += 64)
-        __builtin_prefetch((char *)member + line, 1);
-    if ((size_t)(member - job->members) < job->split.home_count)
-        __builtin_prefetch(&job->split.homes[member - job->members], 1);
-}
-
 /* The first job in flight that has work for a core (or, with unit, for that device), kept by a reference. `*out_more`:
  * there may be others. */
 static struct dv_job *pick(int core, const struct dv_unit *unit, struct dv_member **out_member, bool *out_more)
@@ -115,7 +114,8 @@ static struct dv_job *pick(int core, const struct dv_unit *unit, struct dv_membe
     for (; job; job = job->next) {
         struct dv_member *member = unit ? member_with(job, unit) : dv_job_member_on(job, core);
         if (!atomic_load(&job->quiet) && has_work_for(job, member)) {
-            prefetch(job, member);
+            size_t home = (size_t)(member - job->members);
+            dv_job_prefetch(job, member, home < job->split.home_count ? &job->split.homes[home] : NULL);
             dv_job_keep(job);
             *out_member = member;
             *out_more = job->next != NULL;
@@ -146,24 +146,20 @@ static struct dv_job *pick_needed(struct dv_job *needy, int core, struct dv_memb
 
 /* ---- Workers ---- */
 
-/* Until the bell was rung since `seen`: spin for a while, then sleep. */
-static void idle(struct dv_bell *bell, unsigned seen)
+/* Until the bell was rung since `seen`, and for as long as there is no reason to sleep: spins, and serves what comes
+ * by the relay. */
+static void spin(struct dv_seat *seat, int core, unsigned seen)
 {
     uint64_t until = 0;
-    for (unsigned turn = 1; dv_bell_epoch(bell) == seen; turn++) {
+    for (unsigned turn = 1; dv_bell_epoch(&dv_pool.work) == seen; turn++) {
         dv_pause();
-        if (turn % 64)
+        if (dv_relay_serve(seat, core)) {
+            turn = until = 0;
             continue;
-        uint64_t now = dv_now_ns();
-        if (until == 0)
-            until = now + SPIN_NS;
-        else if (now >= until)
+        }
+        if (turn % 64 == 0 && is_long_enough(&until))
             break;
-        else if (now >= until - SPIN_NS / 2)
-            sched_yield(); /* whoever rings may be waiting for this core */
     }
-    if (dv_bell_epoch(bell) == seen)
-        dv_bell_sleep(bell, seen, 0);
 }
 
 static void *seat_main(void *argument)
@@ -179,14 +175,20 @@ static void *seat_main(void *argument)
         bool more = true;
         if (dv_seat_take(core)) {
             while (more && (job = pick(core, NULL, &member, &more)) != NULL) {
+                dv_relay_engage(seat, job->crew);
                 dv_work(job, member);
                 dv_job_release(job);
                 more = more || dv_bell_epoch(&dv_pool.work) != seen;
             }
+            if (dv_relay_is_engaged(seat)) { /* the same crew may have more, and soon */
+                spin(seat, core, seen);
+                dv_relay_disengage(seat);
+            }
             atomic_store_explicit(&seat->taken, false, memory_order_release);
         }
+        spin(seat, core, seen);
         if (dv_bell_epoch(&dv_pool.work) == seen)
-            idle(&dv_pool.work, seen);
+            dv_bell_sleep(&dv_pool.work, seen, 0);
     }
 }
 
@@ -414,19 +416,22 @@ static void announce(void)
     dv_bell_ring(&dv_pool.over);
 }
 
-divvy_status dv_pool_publish(struct dv_job *job, bool *out_free)
+divvy_status dv_pool_publish(struct dv_job *job, bool may_relay, bool *out_free)
 {
     pthread_mutex_lock(&dv_pool.mutex);
     divvy_status status = dv_order_enter(&dv_pool.order, job);
     *out_free = dv_order_may_run(job);
     if (status == DIVVY_OK) {
-        dv_job_keep(job);
-        atomic_fetch_add(&job->crew->in_flight, 1);
+        atomic_store_explicit(&job->references, 2, memory_order_relaxed); /* nobody else knew it until now */
+        job->crew->in_flight++;
     }
     pthread_mutex_unlock(&dv_pool.mutex);
-    if (status == DIVVY_OK && !atomic_load(&job->quiet))
+    if (status != DIVVY_OK || atomic_load_explicit(&job->quiet, memory_order_relaxed))
+        return status;
+    bool relayed = may_relay && *out_free && dv_relay_offer(job);
+    if (!relayed || atomic_load_explicit(&dv_pool.seatless, memory_order_relaxed))
         announce();
-    return status;
+    return DIVVY_OK;
 }
 
 void dv_pool_open_up(struct dv_job *job)
@@ -441,9 +446,9 @@ void dv_pool_retract(struct dv_job *job)
     pthread_mutex_lock(&dv_pool.mutex);
     struct dv_job *empties;
     bool freed = dv_order_leave(&dv_pool.order, job, &empties);
+    crew->in_flight--;
     pthread_mutex_unlock(&dv_pool.mutex);
     atomic_store_explicit(&job->over, true, memory_order_release);
-    atomic_fetch_sub(&crew->in_flight, 1);
     if (freed)
         dv_bell_ring(&dv_pool.work);
     dv_bell_ring(&dv_pool.over);
@@ -480,6 +485,23 @@ void dv_pool_forget(struct dv_unit *unit, const char *error)
     }
 }
 
+/* Waits a little: until there is something new, or for as long as there is no reason to sleep. */
+static void spin_for(struct dv_job *job, unsigned seen)
+{
+    uint64_t until = 0;
+    for (unsigned turn = 1;
+         !dv_job_is_over(job) && !dv_job_calls(job) && !dv_relay_answered(job) && dv_bell_epoch(&dv_pool.over) == seen;
+         turn++) {
+        dv_pause();
+        if (turn % 64)
+            continue;
+        if (job->offers && dv_relay_withdraw(job)) /* they sleep, or are busy with something else */
+            announce();
+        if (is_long_enough(&until))
+            break;
+    }
+}
+
 void dv_pool_wait(struct dv_job *job, int core)
 {
     bool patient = true; /* look for others' work only after a while */
@@ -490,7 +512,6 @@ void dv_pool_wait(struct dv_job *job, int core)
         unsigned seen = dv_bell_epoch(&dv_pool.over);
         if (seatless && core < 0)
             core = take_late_seat(job->crew);
-        uint64_t begin = dv_now_ns(), now = begin;
         if (core >= 0 && !patient) {
             struct dv_member *member;
             struct dv_job *needed = pick_needed(job, core, &member);
@@ -500,20 +521,20 @@ void dv_pool_wait(struct dv_job *job, int core)
                 continue;
             }
         }
-        dv_job_begin_closing(job);
-        for (unsigned turn = 1; !dv_job_is_over(job) && !dv_job_calls(job) && dv_bell_epoch(&dv_pool.over) == seen &&
-                                now < begin + SPIN_NS;
-             turn++) {
-            dv_pause();
-            if (turn % 64)
-                continue;
-            now = dv_now_ns();
-            if (now >= begin + SPIN_NS / 2)
-                sched_yield(); /* a worker may be waiting for this core */
+        if (job->offers) { /* then this thread accounts for the last of it, or others finish the job themselves */
+            spin_for(job, seen);
+            dv_relay_collect(job);
+        } else {
+            dv_job_begin_closing(job);
+            spin_for(job, seen);
+            if (dv_job_stop_closing(job)) {
+                dv_job_finish(job, 0);
+                break;
+            }
         }
-        if (dv_job_stop_closing(job)) {
-            dv_job_finish(job, 0);
-            break;
+        if (!patient && job->offers) {
+            dv_relay_await(job);
+            dv_relay_collect(job);
         }
         if (!dv_job_is_over(job) && !patient && dv_bell_epoch(&dv_pool.over) == seen)
             dv_bell_sleep(&dv_pool.over, seen, atomic_load(&job->stopped) ? 0 : job->deadline_ns);
@@ -521,6 +542,8 @@ void dv_pool_wait(struct dv_job *job, int core)
             dv_job_stop(job, true, DIVVY_TIMED_OUT, "the job's time was over");
         patient = false;
     }
+    if (job->offers)
+        dv_relay_end(job);
     if (seatless) {
         atomic_fetch_sub(&dv_pool.seatless, 1);
         if (core >= 0)

@@ -13,7 +13,8 @@
 
 struct dv_seat {
     _Alignas(64) atomic_bool taken;
-    atomic_bool has_worker; /* written under the pool's mutex */
+    atomic_bool has_worker;            /* written under the pool's mutex */
+    _Atomic(struct dv_crew *) engaged; /* whose box the worker watches, or will: see relay.h */
     pthread_t thread;
 };
 
@@ -59,9 +60,9 @@ divvy_status dv_pool_hire(struct dv_crew *crew, struct dv_unit *unit);
 /* Makes a worker for a crew's first seat, which otherwise only those who wait take. */
 void dv_pool_hire_first(struct dv_crew *crew);
 
-/* Puts a job in flight and wakes the workers, unless it is quiet. NO_MEMORY, or INVALID where no order is possible: it
- * is not in flight. *out_free: it may run at once. */
-divvy_status dv_pool_publish(struct dv_job *job, bool *out_free);
+/* Puts a job in flight and calls the workers, unless it is quiet; by the relay if the caller may and holds the crew's
+ * first seat. NO_MEMORY, or INVALID where no order is possible: it is not in flight. *out_free: it may run at once. */
+divvy_status dv_pool_publish(struct dv_job *job, bool may_relay, bool *out_free);
 
 /* A quiet job becomes everybody's. */
 void dv_pool_open_up(struct dv_job *job);

@@ -31,10 +31,11 @@ void dv_job_record(struct dv_job *job, struct dv_job_record *out_record, struct 
     for (unsigned m = 0; m < job->member_count; m++) {
         struct dv_member *member = &job->members[m];
         const struct dv_pace *pace = &plan->paces[m];
+        struct dv_tally tally = dv_member_tally(member);
         bool retired = dv_unit_is_retired(member->unit);
         enum dv_standing standing = atomic_load(&member->standing);
         member->use = -1;
-        if (standing == DV_OUT && member->partitions == 0 && !retired)
+        if (standing == DV_OUT && tally.partitions == 0 && !retired)
             continue;                                            /* filtered: not of this job */
         bool ready = standing == DV_READY || standing == DV_OUT; /* else its worker may be about to change these */
         if (units)
@@ -43,13 +44,15 @@ void dv_job_record(struct dv_job *job, struct dv_job_record *out_record, struct 
         uses[out_record->use_count++] = (struct dv_use){
             .device = job->crew->profile_index[m],
             .device_class = job->crew->class_of[m],
-            .partitions = member->partitions,
-            .items = member->items,
-            .busy_ns = member->busy_ns,
-            .min_ns = member->min_ns,
-            .max_ns = member->max_ns,
+            .partitions = tally.partitions,
+            .items = tally.items,
+            .busy_ns = tally.busy_ns,
+            .min_ns = tally.min_ns,
+            .max_ns = tally.max_ns,
             .fixed_ns = ready ? (uint64_t)pace->fixed_ns : 0,
-            .ready_ns = ready ? member->ready_ns : 0,
+            .ready_ns = !ready             ? 0
+                        : member->ready_ns ? member->ready_ns
+                                           : job->submitted_ns,
             .build_ns = ready ? member->build_ns : 0,
             .ns_per_item = plan->rates[pace->rate].ns_per_item * pace->correction,
             .parked = ready && pace->stand == DV_PARKED,

@@ -18,6 +18,19 @@ struct dv_rate {
     uint64_t samples;
 };
 
+/* Assigns what differs. A call like the one before leaves most of its job as it is: lines of memory that workers have
+ * read then stay with them too, and need not be sent anew. */
+#define DV_UPDATE(place, value) \
+    do {                        \
+        if ((place) != (value)) \
+            (place) = (value);  \
+    } while (0)
+#define DV_UPDATE_ATOMIC(place, value)                                       \
+    do {                                                                     \
+        if (atomic_load_explicit(&(place), memory_order_relaxed) != (value)) \
+            atomic_store_explicit(&(place), (value), memory_order_relaxed);  \
+    } while (0)
+
 /* One device during one job, as the schedule sees it. */
 struct dv_pace {
     /* Constant during the job. */

@@ -66,7 +66,8 @@ bool dv_split_lay_out(struct dv_split *split, size_t count, unsigned home_count,
 
 void dv_split_rewind(struct dv_split *split)
 {
-    atomic_store_explicit(&split->returned_count, 0, memory_order_relaxed);
+    if (atomic_load_explicit(&split->returned_count, memory_order_relaxed))
+        atomic_store_explicit(&split->returned_count, 0, memory_order_relaxed);
     for (unsigned h = 0; h < split->home_count; h++) {
         struct dv_home *home = &split->homes[h];
         uint64_t grains = (home->count + split->grain - 1) / split->grain;

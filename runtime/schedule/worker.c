@@ -147,7 +147,7 @@ static bool make_ready(struct dv_job *job, struct dv_member *member)
     pace->stand = DV_HERE;
     if (shared)
         job->plan.latecomers = awaits_devices(job);
-    member->ready_ns = unit->core >= 0 ? job->submitted_ns : dv_now_ns();
+    member->ready_ns = unit->core >= 0 ? 0 : dv_now_ns();
     if (shared)
         pthread_mutex_unlock(&job->mutex);
     enum dv_standing wanted = DV_WANTED;
@@ -238,8 +238,9 @@ static struct dv_ask first_ask(const struct dv_job *job, unsigned m)
     return (struct dv_ask){.count = cap && cap < wish ? cap : wish, .requested = wish, .reason = DV_FIXED};
 }
 
-/* One partition for a member; false if there is nothing for it now. */
-static bool claim(struct dv_job *job, struct dv_member *member, uint64_t now_ns, struct dv_task *task)
+/* One partition for a member, which has done what `tally` says; false if there is nothing for it now. */
+static bool claim(struct dv_job *job, struct dv_member *member, const struct dv_tally *tally, uint64_t now_ns,
+                  struct dv_task *task)
 {
     if (atomic_load_explicit(&job->stopped, memory_order_relaxed))
         return false;
@@ -248,12 +249,13 @@ static bool claim(struct dv_job *job, struct dv_member *member, uint64_t now_ns,
         return false;
     }
     struct dv_plan *plan = &job->plan;
+    bool started = tally->partitions > 0;
     unsigned m = index_of(job, member);
     unsigned recalls = atomic_load(&job->recalls);
     bool locked = plan->schedule->adaptive || member->unit->facts.staged, open_up = false, taken;
     if (!locked) {
         task->ask = plan->schedule->next(plan, m, now_ns, 0);
-        if (!member->started && job->first_partition)
+        if (!started && job->first_partition)
             task->ask = first_ask(job, m);
         taken = take(job, m, task->ask.count, &task->range);
     } else {
@@ -263,7 +265,7 @@ static bool claim(struct dv_job *job, struct dv_member *member, uint64_t now_ns,
             task->ask = plan->schedule->next(plan, m, now_ns, job->unclaimed);
             if (atomic_load_explicit(&job->quiet, memory_order_relaxed))
                 open_up = !stays_quiet(job, m, &task->ask);
-            if (!member->started && job->first_partition && task->ask.count)
+            if (!started && job->first_partition && task->ask.count)
                 task->ask = first_ask(job, m);
             job->turned_away |= task->ask.count == 0;
             taken = task->ask.count > 0 && !atomic_load(&job->stopped) && take(job, m, task->ask.count, &task->range);
@@ -282,24 +284,16 @@ static bool claim(struct dv_job *job, struct dv_member *member, uint64_t now_ns,
     }
     if (open_up)
         dv_pool_open_up(job);
-    if (taken)
-        member->started = true;
-    else
-        atomic_store(&member->idle_at, recalls);
+    if (!taken && tally == &member->tally) /* who came by the relay leaves the member's memory to the caller */
+        atomic_store_explicit(&member->idle_at, recalls, memory_order_relaxed);
     return taken;
 }
 
 /* ---- Settling ---- */
 
-static void tally(struct dv_member *member, const struct dv_task *task, uint64_t busy_ns)
+static void tally_one(struct dv_tally *tally, const struct dv_task *task, uint64_t busy_ns)
 {
-    member->partitions++;
-    member->items += task->range.count;
-    member->busy_ns += busy_ns;
-    if (busy_ns < member->min_ns || member->partitions == 1)
-        member->min_ns = busy_ns;
-    if (busy_ns > member->max_ns)
-        member->max_ns = busy_ns;
+    dv_tally_add(tally, &(struct dv_tally){1, task->range.count, busy_ns, busy_ns, busy_ns});
 }
 
 static void keep_record(struct dv_member *member, const struct dv_task *task, uint64_t end_ns, enum dv_outcome outcome)
@@ -396,11 +390,11 @@ static bool take_failure(struct dv_job *job)
 }
 
 /* Runs one claimed partition here and now; the moment of its end. Whatever became of it, it is to be accounted for. */
-static uint64_t run_here(struct dv_job *job, struct dv_member *member, struct dv_task *task)
+static uint64_t run_here(struct dv_job *job, struct dv_member *member, struct dv_tally *tally, struct dv_task *task)
 {
     struct dv_unit *unit = member->unit;
     size_t count = task->range.count;
-    if (!dv_task_prepare(task, job, &member->loaded)) {
+    if (!dv_task_aim(task)) {
         dv_job_stop(job, true, DIVVY_NO_MEMORY, "no memory for a partition's results");
         return dv_now_ns();
     }
@@ -417,7 +411,7 @@ static uint64_t run_here(struct dv_job *job, struct dv_member *member, struct dv
     }
     keep_record(member, task, end, done ? DV_ACCEPTED : DV_FAILED);
     if (done) {
-        tally(member, task, end - task->start_ns);
+        tally_one(tally, task, end - task->start_ns);
         tell_schedule(job, member, end, count, end - task->start_ns);
         if (job->latecomers && job->plan.schedule->adaptive)
             consider_latecomers(job, member, end - task->start_ns);
@@ -427,16 +421,17 @@ static uint64_t run_here(struct dv_job *job, struct dv_member *member, struct dv
     return end;
 }
 
-/* Partitions are accounted for together, when there is nothing more to claim: a counter that all cores write is what
+/* *clock_ns: the moment, before and after. Partitions are accounted for together, when there is nothing more to claim: a counter that all cores write is what
  * small partitions would wait for. */
-static void work_core(struct dv_job *job, struct dv_member *member)
+static size_t work_core(struct dv_job *job, struct dv_member *member, struct dv_tally *tally, uint64_t *clock_ns)
 {
     struct dv_task task;
-    uint64_t now = dv_now_ns();
+    dv_task_begin(&task, job, &member->loaded);
+    uint64_t now = *clock_ns;
     size_t computed = 0;
-    while (claim(job, member, now, &task)) {
+    while (claim(job, member, tally, now, &task)) {
         task.queued_ns = task.start_ns = now;
-        now = run_here(job, member, &task);
+        now = run_here(job, member, tally, &task);
         computed += task.range.count;
         if (job->on_progress) {
             dv_job_account(job, computed, now);
@@ -444,7 +439,8 @@ static void work_core(struct dv_job *job, struct dv_member *member)
             computed = 0;
         }
     }
-    dv_job_account(job, computed, now);
+    *clock_ns = now;
+    return computed;
 }
 
 /* ---- Other devices ---- */
@@ -509,7 +505,7 @@ static void accept_task(struct dv_job *job, struct dv_member *member, struct dv_
     task->start_ns = begin_ns;
     keep_record(member, task, settled, accepted ? DV_ACCEPTED : DV_FAILED);
     if (accepted) {
-        tally(member, task, settled - begin_ns);
+        tally_one(&member->tally, task, settled - begin_ns);
         tell_schedule(job, member, settled, task->range.count, settled - begin_ns);
     }
     dv_job_account(job, task->range.count, 0);
@@ -532,9 +528,10 @@ static bool start_one(struct dv_job *job, struct dv_member *member, struct dv_ta
     struct dv_unit *unit = member->unit;
     uint64_t now = dv_now_ns();
     task->queued_ns = now;
-    if (!claim(job, member, now, task))
+    if (!claim(job, member, &member->tally, now, task))
         return false;
-    if (!dv_task_prepare(task, job, &member->loaded)) {
+    dv_task_begin(task, job, &member->loaded);
+    if (!dv_task_aim(task)) {
         dv_error_set("no memory for a partition");
         *out_failed = true;
     } else {
@@ -601,9 +598,22 @@ void dv_work(struct dv_job *job, struct dv_member *member)
     if (ready && job->prepares) {
         dv_job_account(job, 1, 0);
     } else if (ready && member->unit->core >= 0) {
-        work_core(job, member);
+        uint64_t now = dv_now_ns();
+        size_t computed = work_core(job, member, &member->tally, &now);
+        dv_job_account(job, computed, now);
     } else if (ready) {
         work_device(job, member);
     }
     *here = before;
+}
+
+size_t dv_work_relayed(struct dv_job *job, struct dv_member *member, struct dv_tally *out_tally, uint64_t *out_end_ns)
+{
+    struct dv_here *here = dv_here();
+    *here = (struct dv_here){.unit = member->unit, .job = job};
+    *out_tally = (struct dv_tally){0};
+    *out_end_ns = job->submitted_ns; /* close enough to now, and much cheaper */
+    size_t computed = make_ready(job, member) ? work_core(job, member, out_tally, out_end_ns) : 0;
+    *here = (struct dv_here){0};
+    return computed;
 }

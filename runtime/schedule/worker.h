@@ -20,4 +20,7 @@ struct dv_here *dv_here(void);
  * keeps the job by a reference. */
 void dv_work(struct dv_job *job, struct dv_member *member);
 
+/* The same for a core, but somebody else keeps the job and accounts for the indices, whose number is returned. */
+size_t dv_work_relayed(struct dv_job *job, struct dv_member *member, struct dv_tally *out_tally, uint64_t *out_end_ns);
+
 #endif

@@ -1,0 +1,187 @@
+#include "schedule/relay.h"
+
+#include "base/status.h"
+#include "schedule/pool.h"
+#include "schedule/worker.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- The crew ---- */
+
+divvy_status dv_relay_open(struct dv_crew *crew)
+{
+    if (crew->core_count == 0)
+        return DIVVY_OK;
+    crew->boxes = aligned_alloc(_Alignof(struct dv_box), crew->core_count * sizeof *crew->boxes);
+    if (!crew->boxes)
+        return dv_fail(DIVVY_NO_MEMORY, "no memory for the workers' boxes");
+    memset(crew->boxes, 0, crew->core_count * sizeof *crew->boxes);
+    return DIVVY_OK;
+}
+
+void dv_relay_close(struct dv_crew *crew)
+{
+    for (unsigned c = 0; crew->boxes && c < crew->core_count; c++) {
+        struct dv_seat *seat = &dv_pool.seats[crew->cores[c]];
+        while (atomic_load_explicit(&seat->engaged, memory_order_acquire) == crew) {
+            dv_bell_ring(&dv_pool.work); /* those who watch a box listen for it too */
+            sched_yield();
+        }
+    }
+    free(crew->boxes);
+    crew->boxes = NULL;
+}
+
+/* ---- The caller ---- */
+
+void dv_relay_recover(const struct dv_job *job)
+{
+    const struct dv_crew *crew = job->crew;
+    __builtin_prefetch(&job->id, 1);
+    for (unsigned m = 1; crew->boxes && m < crew->core_count && m < job->split.home_count; m++) {
+        __builtin_prefetch(&job->split.homes[m], 1);
+        __builtin_prefetch(&crew->boxes[m], 1);
+    }
+}
+
+static bool may_be_offered(const struct dv_job *job, unsigned m)
+{
+    const struct dv_crew *crew = job->crew;
+    const struct dv_seat *seat = &dv_pool.seats[crew->cores[m]];
+    return atomic_load_explicit(&seat->engaged, memory_order_relaxed) == crew &&
+           atomic_load_explicit(&job->members[m].standing, memory_order_relaxed) != DV_OUT;
+}
+
+bool dv_relay_offer(struct dv_job *job)
+{
+    struct dv_crew *crew = job->crew;
+    for (unsigned m = 1; m < crew->core_count; m++) {
+        if (!may_be_offered(job, m))
+            continue;
+        struct dv_box *box = &crew->boxes[m];
+        atomic_store_explicit(&box->job, job, memory_order_relaxed);
+        atomic_store_explicit(&box->member, &job->members[m], memory_order_relaxed);
+        atomic_store_explicit(&box->home, &job->split.homes[m], memory_order_relaxed);
+        atomic_store_explicit(&box->awaited, false, memory_order_relaxed);
+        unsigned last = atomic_load_explicit(&box->offer, memory_order_relaxed) & ~1u;
+        atomic_store_explicit(&box->offer, last + 2, memory_order_release);
+        job->members[m].offered = true;
+        job->offers++;
+    }
+    return job->offers + 1 == job->member_count;
+}
+
+/* Whether the worker has answered the offer that stands in its box. */
+static bool has_answered(const struct dv_box *box)
+{
+    unsigned offer = atomic_load_explicit(&box->offer, memory_order_relaxed) & ~1u;
+    return atomic_load_explicit(&box->answer, memory_order_acquire) == offer;
+}
+
+bool dv_relay_answered(const struct dv_job *job)
+{
+    bool answered = false;
+    for (unsigned m = 1; job->offers && !answered && m < job->crew->core_count; m++)
+        answered = job->members[m].offered && has_answered(&job->crew->boxes[m]);
+    return answered;
+}
+
+static void settle(struct dv_job *job, struct dv_member *member)
+{
+    member->offered = false;
+    job->offers--;
+}
+
+void dv_relay_collect(struct dv_job *job)
+{
+    size_t computed = 0;
+    uint64_t end_ns = 0;
+    for (unsigned m = 1; job->offers && m < job->crew->core_count; m++) {
+        struct dv_member *member = &job->members[m];
+        const struct dv_box *box = &job->crew->boxes[m];
+        if (member->offered && has_answered(box)) {
+            settle(job, member);
+            member->relayed = box->tally;
+            computed += box->accountable;
+            end_ns = box->end_ns > end_ns ? box->end_ns : end_ns;
+        }
+    }
+    dv_job_account(job, computed, end_ns);
+}
+
+bool dv_relay_withdraw(struct dv_job *job)
+{
+    bool withdrawn = false;
+    for (unsigned m = 1; job->offers && m < job->crew->core_count; m++) {
+        struct dv_member *member = &job->members[m];
+        struct dv_box *box = &job->crew->boxes[m];
+        unsigned offer = atomic_load_explicit(&box->offer, memory_order_relaxed);
+        if (member->offered && !(offer & 1) && atomic_compare_exchange_strong(&box->offer, &offer, offer | 1)) {
+            settle(job, member);
+            withdrawn = true;
+        }
+    }
+    return withdrawn;
+}
+
+void dv_relay_await(struct dv_job *job)
+{
+    for (unsigned m = 1; job->offers && m < job->crew->core_count; m++)
+        if (job->members[m].offered)
+            atomic_exchange(&job->crew->boxes[m].awaited, true);
+}
+
+void dv_relay_end(struct dv_job *job)
+{
+    dv_relay_withdraw(job);
+    for (unsigned turn = 1; job->offers > 0; turn++) {
+        dv_relay_collect(job);
+        dv_pause();
+        if (turn % 1024 == 0)
+            sched_yield(); /* the worker is on its way out, if it has a core */
+    }
+}
+
+/* ---- The worker ---- */
+
+void dv_relay_engage(struct dv_seat *seat, struct dv_crew *crew)
+{
+    if (atomic_load_explicit(&seat->engaged, memory_order_relaxed) != crew)
+        atomic_store_explicit(&seat->engaged, crew, memory_order_release);
+}
+
+bool dv_relay_is_engaged(struct dv_seat *seat)
+{
+    return atomic_load_explicit(&seat->engaged, memory_order_relaxed) != NULL;
+}
+
+void dv_relay_disengage(struct dv_seat *seat)
+{
+    if (atomic_load_explicit(&seat->engaged, memory_order_relaxed))
+        atomic_store_explicit(&seat->engaged, NULL, memory_order_release);
+}
+
+bool dv_relay_serve(struct dv_seat *seat, int core)
+{
+    struct dv_crew *crew = atomic_load_explicit(&seat->engaged, memory_order_relaxed);
+    if (!crew)
+        return false;
+    struct dv_box *box = &crew->boxes[crew->member_of_core[core]];
+    unsigned offer = atomic_load_explicit(&box->offer, memory_order_acquire);
+    if (offer & 1 || offer == atomic_load_explicit(&box->answer, memory_order_relaxed))
+        return false;
+    /* What it will need comes in while it takes the offer. If that was withdrawn, no harm is done. */
+    struct dv_job *job = atomic_load_explicit(&box->job, memory_order_relaxed);
+    struct dv_member *member = atomic_load_explicit(&box->member, memory_order_relaxed);
+    dv_job_prefetch(job, member, atomic_load_explicit(&box->home, memory_order_relaxed));
+    __builtin_prefetch(&box->answer, 1);
+    if (!atomic_compare_exchange_strong(&box->offer, &offer, offer | 1))
+        return false;
+    box->accountable = dv_work_relayed(job, member, &box->tally, &box->end_ns);
+    atomic_exchange(&box->answer, offer);
+    if (atomic_load(&box->awaited))
+        dv_bell_ring(&dv_pool.over);
+    return true;
+}
