@@ -8,22 +8,35 @@
 #include <string.h>
 
 const struct subject subjects[SUBJECTS] = {
-    [SUBJECT_SCALED] = {&scaled_kernel, &(struct scaled_args){.a = 2}, ".ff"},
-    [SUBJECT_SPREAD] = {&spread_kernel, &(struct spread_args){.cols = 3}, ".ff"},
-    [SUBJECT_GATHER] = {&gather_kernel, &(struct gather_args){.entries = 1000}, ".iff"},
-    [SUBJECT_AROUND] = {&around_kernel, &(struct around_args){.width = 5, .radius = 2}, "..ff"},
-    [SUBJECT_PLACES] = {&places_kernel,
-                        &(struct places_args){
-                            .c = -3, .h = -300, .l = 1L << 40, .d = 77, .s = {.wide = 1, .high = 2, .scale = 3}},
-                        ".....lc"},
-    [SUBJECT_SUMS] = {&sums_kernel, &(struct sums_args){.i32 = NULL}, "i....."},
-    [SUBJECT_EXTREMES] = {&extremes_kernel, &(struct extremes_args){.i_low = NULL}, "if.........."},
-    [SUBJECT_RARE] = {&rare_kernel, &(struct rare_args){.low = NULL}, "i..."},
-    [SUBJECT_DIVIDED] = {&divided_kernel, &(struct divided_args){.by = 8}, ".iii"},
-    [SUBJECT_MANY] = {&many_kernel, &(struct many_args){.a = 5, .b = 6}, "..icfliciicfli.."},
-    [SUBJECT_SLOW] = {&slow_kernel, &(struct slow_args){.turns = 10}, ".i"},
-    [SUBJECT_DOUBLED] = {&doubled_kernel, &(struct doubled_args){.by = 0.25}, ".fd", .doubles = true},
-    [SUBJECT_FOLDED] = {&folded_kernel, &(struct folded_args){.low = NULL}, "i...", .doubles = true},
+    [SUBJECT_SCALED] = {.kernel = &scaled_kernel, .args = &(struct scaled_args){.a = 2}, .letters = ".ff"},
+    [SUBJECT_SPREAD] = {.kernel = &spread_kernel, .args = &(struct spread_args){.cols = 3}, .letters = ".ff"},
+    [SUBJECT_GATHER] = {.kernel = &gather_kernel, .args = &(struct gather_args){.entries = 1000}, .letters = ".iff"},
+    [SUBJECT_AROUND] = {.kernel = &around_kernel,
+                        .args = &(struct around_args){.width = 5, .radius = 2},
+                        .letters = "..ff"},
+    [SUBJECT_PLACES] = {.kernel = &places_kernel,
+                        .args =
+                            &(struct places_args){
+                                .c = -3, .h = -300, .l = 1L << 40, .d = 77, .s = {.wide = 1, .high = 2, .scale = 3}},
+                        .letters = ".....lc"},
+    [SUBJECT_SUMS] = {.kernel = &sums_kernel, .args = &(struct sums_args){.i32 = NULL}, .letters = "i....."},
+    [SUBJECT_EXTREMES] = {.kernel = &extremes_kernel,
+                          .args = &(struct extremes_args){.i_low = NULL},
+                          .letters = "if.........."},
+    [SUBJECT_RARE] = {.kernel = &rare_kernel, .args = &(struct rare_args){.low = NULL}, .letters = "i..."},
+    [SUBJECT_DIVIDED] = {.kernel = &divided_kernel, .args = &(struct divided_args){.by = 8}, .letters = ".iii"},
+    [SUBJECT_MANY] = {.kernel = &many_kernel,
+                      .args = &(struct many_args){.a = 5, .b = 6},
+                      .letters = "..icfliciicfli.."},
+    [SUBJECT_SLOW] = {.kernel = &slow_kernel, .args = &(struct slow_args){.turns = 10}, .letters = ".i"},
+    [SUBJECT_DOUBLED] = {.kernel = &doubled_kernel,
+                         .args = &(struct doubled_args){.by = 0.25},
+                         .letters = ".fd",
+                         .doubles = true},
+    [SUBJECT_FOLDED] = {.kernel = &folded_kernel,
+                        .args = &(struct folded_args){.low = NULL},
+                        .letters = "i...",
+                        .doubles = true},
 };
 
 /* ---- Shapes ------------------------------------------------------------------------------------------------------ */
