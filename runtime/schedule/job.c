@@ -130,16 +130,28 @@ static size_t abandon_flying(struct dv_job *job)
     return abandoned;
 }
 
+/* One index more to account for, unless all were: so that a job cannot end under whoever stops it, and one that has
+ * ended is not stopped any more. */
+static bool hold_open(struct dv_job *job)
+{
+    size_t pending = atomic_load(&job->pending);
+    while (pending > 0 && !atomic_compare_exchange_weak(&job->pending, &pending, pending + 1))
+        continue;
+    return pending > 0;
+}
+
 void dv_job_stop(struct dv_job *job, bool abandon, divvy_status status, const char *error)
 {
+    if (!hold_open(job))
+        return;
     pthread_mutex_lock(&job->mutex);
-    size_t cancelled = 0;
+    size_t cancelled = 1;
     if (!atomic_load(&job->stopped)) {
         job->status = status;
         job->error = strdup(error);
         atomic_store(&job->stopped, true);
         if (!job->prepares)
-            cancelled = cancel_unclaimed(job);
+            cancelled += cancel_unclaimed(job);
     }
     if (abandon) {
         job->abandons = true;

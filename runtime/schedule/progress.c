@@ -63,7 +63,7 @@ void dv_progress_tell(struct dv_job *job)
 {
     if (!job->on_progress || atomic_exchange(&job->telling, true))
         return;
-    size_t done = job->count - atomic_load(&job->pending);
+    size_t pending = atomic_load(&job->pending), done = pending < job->count ? job->count - pending : 0;
     if (done > atomic_load(&job->told) && done < job->count && !atomic_load(&job->stopped)) {
         atomic_store(&job->told, done);
         call(job, done);
