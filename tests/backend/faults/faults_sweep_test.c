@@ -42,8 +42,9 @@ int main(int argc, char **argv)
         CHECK_EQ(life_live(&beside).failed, 0);
     }
     for (unsigned w = 0; w < sizeof whats / sizeof *whats; w++) {
-        sweep(alone, whats[w], 1 + w % step, step);
-        sweep(beside, whats[w], 1 + w % step, step);
+        bool few = strcmp(whats[w], "event") == 0; /* a tenth of the calls, and each of them matters */
+        sweep(alone, whats[w], few ? 1 : 1 + w % step, few ? 1 : step);
+        sweep(beside, whats[w], few ? 1 : 1 + w % step, few ? 1 : step);
     }
     life_report(0);
     int lived = life_end();

@@ -27,6 +27,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static atomic_bool armed; /* some plan: else no lock is taken */
 
 static atomic_uint_fast64_t calls, injected, commands;
+static atomic_uint_fast64_t faults; /* since the layer was loaded */
 static atomic_uint_fast64_t calls_of[FAULTS_CALLS], with_event[FAULTS_CALLS], injected_at[FAULTS_CALLS][FAULTS_KINDS];
 
 /* Codes that drivers were seen to give, one of them unknown to the headers. */
@@ -193,7 +194,8 @@ static struct fault choose(enum faults_call call, bool events)
     if (!fault.struck)
         return fault;
     atomic_fetch_add(&injected_at[call][fault.kind], 1);
-    fault.number = atomic_fetch_add(&injected, 1);
+    atomic_fetch_add(&injected, 1);
+    fault.number = atomic_fetch_add(&faults, 1);
     if (fault.kind == FAULTS_EVENT)
         fault.code = CL_OUT_OF_RESOURCES;
     if (fault.kind == FAULTS_LOST) {
