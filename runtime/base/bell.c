@@ -20,15 +20,16 @@ void dv_bell_fini(struct dv_bell *bell)
     pthread_mutex_destroy(&bell->mutex);
 }
 
-void dv_bell_ring(struct dv_bell *bell)
+bool dv_bell_ring(struct dv_bell *bell)
 {
     /* Sequentially consistent on both sides: either the sleeper sees the new epoch, or we see the sleeper. */
     atomic_fetch_add(&bell->epoch, 1);
     if (atomic_load(&bell->sleepers) == 0)
-        return;
+        return false;
     pthread_mutex_lock(&bell->mutex);
     pthread_cond_broadcast(&bell->rung);
     pthread_mutex_unlock(&bell->mutex);
+    return true;
 }
 
 void dv_bell_sleep(struct dv_bell *bell, unsigned seen, uint64_t deadline_ns)

@@ -18,8 +18,8 @@ struct dv_bell {
 void dv_bell_init(struct dv_bell *bell);
 void dv_bell_fini(struct dv_bell *bell);
 
-/* Wakes every sleeper. Cheap when there is none. */
-void dv_bell_ring(struct dv_bell *bell);
+/* Wakes every sleeper; false if there is none, which is cheap. */
+bool dv_bell_ring(struct dv_bell *bell);
 
 /* Sleeps until the epoch is not `seen` any more, or until the deadline (0: none) has passed. */
 void dv_bell_sleep(struct dv_bell *bell, unsigned seen, uint64_t deadline_ns);

@@ -440,6 +440,12 @@ void dv_pool_open_up(struct dv_job *job)
         announce();
 }
 
+void dv_pool_tell(void)
+{
+    if (dv_bell_ring(&dv_pool.over))
+        sched_yield(); /* whoever wakes may have been put on this core, since it was its before */
+}
+
 void dv_pool_retract(struct dv_job *job)
 {
     struct dv_crew *crew = job->crew;
@@ -451,7 +457,7 @@ void dv_pool_retract(struct dv_job *job)
     atomic_store_explicit(&job->over, true, memory_order_release);
     if (freed)
         dv_bell_ring(&dv_pool.work);
-    dv_bell_ring(&dv_pool.over);
+    dv_pool_tell();
     while (empties) {
         struct dv_job *empty = empties;
         empties = empty->next_spare;
@@ -485,8 +491,21 @@ void dv_pool_forget(struct dv_unit *unit, const char *error)
     }
 }
 
+/* Whether this thread, which sits on `seat`, runs on the core of a bound worker of the same crew: that one cannot work
+ * before this one sleeps. Once woken it will find itself on a core that is free. */
+static bool is_in_the_way(const struct dv_crew *crew, int seat)
+{
+    if (!crew->bound || crew->core_count < 2)
+        return false;
+    int cpu = dv_topology_where();
+    for (unsigned c = 0; c < crew->core_count; c++)
+        if ((int)crew->host->cores[crew->cores[c]].cpu == cpu)
+            return (int)crew->cores[c] != seat;
+    return false;
+}
+
 /* Waits a little: until there is something new, or for as long as there is no reason to sleep. */
-static void spin_for(struct dv_job *job, unsigned seen)
+static void spin_for(struct dv_job *job, int seat, unsigned seen)
 {
     uint64_t until = 0;
     for (unsigned turn = 1;
@@ -497,7 +516,7 @@ static void spin_for(struct dv_job *job, unsigned seen)
             continue;
         if (job->offers && dv_relay_withdraw(job)) /* they sleep, or are busy with something else */
             announce();
-        if (is_long_enough(&until))
+        if (is_long_enough(&until) || is_in_the_way(job->crew, seat))
             break;
     }
 }
@@ -522,11 +541,11 @@ void dv_pool_wait(struct dv_job *job, int core)
             }
         }
         if (job->offers) { /* then this thread accounts for the last of it, or others finish the job themselves */
-            spin_for(job, seen);
+            spin_for(job, core, seen);
             dv_relay_collect(job);
         } else {
             dv_job_begin_closing(job);
-            spin_for(job, seen);
+            spin_for(job, core, seen);
             if (dv_job_stop_closing(job)) {
                 dv_job_finish(job, 0);
                 break;

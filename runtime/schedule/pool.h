@@ -67,6 +67,9 @@ divvy_status dv_pool_publish(struct dv_job *job, bool may_relay, bool *out_free)
 /* A quiet job becomes everybody's. */
 void dv_pool_open_up(struct dv_job *job);
 
+/* Rings for those who wait for a job to be over. */
+void dv_pool_tell(void);
+
 /* A job is over: takes it out of flight, wakes who waits. */
 void dv_pool_retract(struct dv_job *job);
 

@@ -182,6 +182,6 @@ bool dv_relay_serve(struct dv_seat *seat, int core)
     box->accountable = dv_work_relayed(job, member, &box->tally, &box->end_ns);
     atomic_exchange(&box->answer, offer);
     if (atomic_load(&box->awaited))
-        dv_bell_ring(&dv_pool.over);
+        dv_pool_tell();
     return true;
 }
