@@ -161,8 +161,6 @@ static enum dv_cl_loops choose_loops(const divvy_host *host, const struct dv_cl_
         return DV_CL_ITEMS;
     if (wanted && strcasecmp(wanted, "runs") == 0)
         return DV_CL_RUNS;
-    if (wanted && wanted[0])
-        host->log(host, DIVVY_LOG_WARN, "DIVVY_OPENCL_LOOPS is \"%s\": it may be \"items\" or \"runs\"", wanted);
     return device->type == DIVVY_CPU && vector_width(device->id) > 1 ? DV_CL_RUNS : DV_CL_ITEMS;
 }
 
@@ -340,8 +338,34 @@ static divvy_status walk_platform(const divvy_host *host, cl_platform_id platfor
     return status;
 }
 
+/* INVALID for a value that an option does not know. */
+static divvy_status check_options(const divvy_host *host)
+{
+    static const struct {
+        const char *name, *values[4];
+    } options[] = {{"STAGED", {"0", "1"}},
+                   {"UNSAFE", {"0", "1"}},
+                   {"LOOPS", {"items", "runs"}},
+                   {"CACHE", {"on", "off", "1", "0"}}};
+    for (size_t k = 0; k < sizeof options / sizeof *options; k++) {
+        const char *value = host->option(host, options[k].name);
+        bool known = !value || !value[0];
+        char allowed[64] = "";
+        for (size_t v = 0; v < 4 && options[k].values[v]; v++) {
+            known = known || strcasecmp(value, options[k].values[v]) == 0;
+            snprintf(allowed + strlen(allowed), sizeof allowed - strlen(allowed), "%s%s", v ? ", " : "",
+                     options[k].values[v]);
+        }
+        if (!known)
+            return host->fail(host, DIVVY_INVALID, "DIVVY_OPENCL_%s is \"%s\": allowed are %s", options[k].name, value,
+                              allowed);
+    }
+    return DIVVY_OK;
+}
+
 divvy_status dv_cl_probe(const divvy_host *host)
 {
+    DV_CL_TRY(check_options(host));
     cl_platform_id platforms[PLATFORMS_MAX];
     cl_uint count = 0;
     cl_int code = clGetPlatformIDs(PLATFORMS_MAX, platforms, &count);
