@@ -252,6 +252,7 @@ static bool claim(struct dv_job *job, struct dv_member *member, const struct dv_
     bool started = tally->partitions > 0;
     unsigned m = index_of(job, member);
     unsigned recalls = atomic_load(&job->recalls);
+    atomic_init(&task->fate, DV_TASK_STARTING);
     bool locked = plan->schedule->adaptive || member->unit->facts.staged, open_up = false, taken;
     if (!locked) {
         task->ask = plan->schedule->next(plan, m, now_ns, 0);
@@ -272,7 +273,6 @@ static bool claim(struct dv_job *job, struct dv_member *member, const struct dv_
         }
         if (taken) {
             job->unclaimed -= task->range.count < job->unclaimed ? task->range.count : job->unclaimed;
-            atomic_store(&task->fate, DV_TASK_STARTING);
             for (unsigned f = 0; member->unit->facts.staged && f < 2; f++) {
                 if (!member->flying[f]) {
                     member->flying[f] = task;
