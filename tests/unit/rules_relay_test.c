@@ -1,0 +1,191 @@
+/* Short jobs in a row, which reach workers by the relay, and everything that may come between: pauses, other threads,
+ * other contexts that use the same cores, contexts that close. Every job must compute every index once. */
+#include "rules.h"
+
+#include "rules.cl"
+
+#include <pthread.h>
+
+enum { ROW = 64 };
+
+/* An index counts how often it was computed. */
+DIVVY_HOST_KERNEL(count_up, (inout, int, times))
+{
+    DIVVY_FOR (i)
+        times[i]++;
+}
+
+/* Some take longer. */
+DIVVY_HOST_KERNEL(linger, (value, unsigned, ms), (inout, int, times))
+{
+    sleep_ms(ms);
+    DIVVY_FOR (i)
+        times[i]++;
+}
+
+DIVVY_HOST_KERNEL(refuse_last, (value, size_t, last), (inout, int, times))
+{
+    DIVVY_FOR (i) {
+        times[i]++;
+        if (i == last)
+            divvy_fail(DIVVY_KERNEL_FAILED, "the last one");
+    }
+}
+
+/* Whether `count` elements are `wanted`, and not those behind them. */
+static bool are(const int *times, size_t count, int wanted)
+{
+    bool right = times[count] == -1;
+    for (size_t i = 0; i < count; i++)
+        right = right && times[i] == wanted;
+    return right;
+}
+
+static void reset(int *times, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        times[i] = 0;
+    times[count] = -1;
+}
+
+/* Jobs of every size in a row, now and then after a pause in which workers fall asleep. */
+static void run_row(divvy *dv, uint64_t seed, unsigned jobs, unsigned pause_every)
+{
+    int times[ROW + 1];
+    unsigned wrong = 0;
+    for (unsigned j = 0; j < jobs; j++) {
+        size_t count = 1 + (size_t)(check_random(&seed) % ROW);
+        reset(times, count);
+        divvy_status status = divvy_run(dv, count_up, count, .times = times);
+        wrong += status != DIVVY_OK || !are(times, count, 1);
+        const divvy_report *report = divvy_last(dv);
+        uint64_t items = 0;
+        for (size_t s = 0; report && s < report->share_count; s++)
+            items += report->shares[s].items;
+        wrong += items != count;
+        if (pause_every && j % pause_every == 0)
+            sleep_ms(1);
+    }
+    CHECK_EQ(wrong, 0);
+}
+
+static void check_rows(void)
+{
+    static const char *const schedules[] = {"static", "dynamic", "guided", "guarded"};
+    for (size_t k = 0; k < sizeof schedules / sizeof *schedules; k++) {
+        divvy *dv = OPEN(.backend = "cpu", .threads = -1, .schedule = schedules[k]);
+        run_row(dv, check_seed() + k, 3000, 0);
+        run_row(dv, check_seed() + k, 60, 3);
+        divvy_close(dv);
+    }
+}
+
+/* ---- Who else is there ---- */
+
+struct other {
+    pthread_t thread;
+    divvy *dv; /* NULL: contexts of its own, which come and go */
+    uint64_t seed;
+};
+
+static void *run_beside(void *argument)
+{
+    struct other *other = argument;
+    for (int k = 0; k < 20; k++) {
+        divvy *dv = other->dv ? other->dv : OPEN(.backend = "cpu", .threads = -1, .schedule = "static");
+        run_row(dv, other->seed + (uint64_t)k, 40, 0);
+        if (!other->dv)
+            divvy_close(dv);
+    }
+    return NULL;
+}
+
+/* Threads that share a context take turns at its seat; contexts share the workers. */
+static void check_others(bool same_context)
+{
+    divvy *dv = OPEN(.backend = "cpu", .threads = -1, .schedule = "static");
+    struct other others[3];
+    for (unsigned k = 0; k < 3; k++) {
+        others[k] = (struct other){.dv = same_context ? dv : NULL, .seed = check_seed() + 100 * k};
+        CHECK_EQ(pthread_create(&others[k].thread, NULL, run_beside, &others[k]), 0);
+    }
+    run_row(dv, check_seed(), 800, 0);
+    for (unsigned k = 0; k < 3; k++)
+        pthread_join(others[k].thread, NULL);
+    divvy_close(dv);
+}
+
+/* A worker that is offered a job while it is busy with one that was submitted takes it afterwards, or not at all. */
+static void check_busy(void)
+{
+    divvy *dv = OPEN(.backend = "cpu", .threads = -1, .schedule = "static");
+    int slow[ROW + 1], times[ROW + 1];
+    for (int k = 0; k < 20; k++) {
+        run_row(dv, check_seed(), 20, 0);
+        reset(slow, ROW);
+        reset(times, ROW);
+        divvy_future *future = divvy_submit(dv, linger, ROW, .ms = 2, .times = slow);
+        STATUS(DIVVY_OK, divvy_run(dv, count_up, ROW, .times = times));
+        CHECK(are(times, ROW, 1));
+        STATUS(DIVVY_OK, divvy_wait(future));
+        CHECK(are(slow, ROW, 1));
+    }
+    divvy_close(dv);
+}
+
+/* The caller is done long before the worker, and sleeps. */
+static void check_slow_worker(void)
+{
+    divvy *dv = OPEN(.backend = "cpu", .threads = -1, .schedule = "static");
+    int times[ROW + 1];
+    for (int k = 0; k < 10; k++) {
+        run_row(dv, check_seed(), 20, 0);
+        reset(times, ROW);
+        STATUS(DIVVY_OK, divvy_run(dv, linger, ROW, .ms = 3, .times = times));
+        CHECK(are(times, ROW, 1));
+    }
+    divvy_close(dv);
+}
+
+/* A partition that fails on a worker fails the job, and the next one is as if nothing had been. */
+static void check_failures(void)
+{
+    divvy *dv = OPEN(.backend = "cpu", .threads = -1, .schedule = "static");
+    int times[ROW + 1];
+    for (int k = 0; k < 200; k++) {
+        reset(times, ROW);
+        STATUS(DIVVY_KERNEL_FAILED, divvy_run(dv, refuse_last, ROW, .last = ROW - 1, .times = times));
+        CHECK_STR(divvy_error(), "the last one");
+        reset(times, ROW);
+        STATUS(DIVVY_OK, divvy_run(dv, count_up, ROW, .times = times));
+        CHECK(are(times, ROW, 1));
+    }
+    divvy_close(dv);
+}
+
+/* Folds of workers reach the caller. */
+static void check_folds(void)
+{
+    divvy *dv = OPEN(.backend = "cpu", .threads = -1, .schedule = "static");
+    unsigned wrong = 0;
+    for (int k = 0; k < 500; k++) {
+        static int hits[1000];
+        long total = 0, least = 0, most = 0;
+        wrong += divvy_run(dv, mark, 1000, .hits = hits, .total = &total, .least = &least, .most = &most) != DIVVY_OK;
+        wrong += total != 499500 || least != 0 || most != 999;
+    }
+    CHECK_EQ(wrong, 0);
+    divvy_close(dv);
+}
+
+int main(void)
+{
+    check_rows();
+    check_others(true);
+    check_others(false);
+    check_busy();
+    check_slow_worker();
+    check_failures();
+    check_folds();
+    return check_summary();
+}
