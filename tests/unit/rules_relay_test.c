@@ -148,7 +148,7 @@ static void check_slow_worker(void)
 }
 
 /* A partition that fails on a worker fails the job, and the next one is as if nothing had been. */
-static void check_failures(void)
+static void check_refusals(void)
 {
     divvy *dv = OPEN(.backend = "cpu", .threads = -1, .schedule = "static");
     int times[ROW + 1];
@@ -185,7 +185,7 @@ int main(void)
     check_others(false);
     check_busy();
     check_slow_worker();
-    check_failures();
+    check_refusals();
     check_folds();
     return check_summary();
 }
