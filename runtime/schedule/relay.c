@@ -103,7 +103,8 @@ void dv_relay_collect(struct dv_job *job)
         const struct dv_box *box = &job->crew->boxes[m];
         if (member->offered && has_answered(box)) {
             settle(job, member);
-            member->relayed = box->tally;
+            if (box->accountable) /* else somebody may be finishing the job now */
+                member->relayed = box->tally;
             computed += box->accountable;
             end_ns = box->end_ns > end_ns ? box->end_ns : end_ns;
         }

@@ -613,7 +613,9 @@ size_t dv_work_relayed(struct dv_job *job, struct dv_member *member, struct dv_t
     *here = (struct dv_here){.unit = member->unit, .job = job};
     *out_tally = (struct dv_tally){0};
     *out_end_ns = job->submitted_ns; /* close enough to now, and much cheaper */
-    size_t computed = make_ready(job, member) ? work_core(job, member, out_tally, out_end_ns) : 0;
+    /* Who tells of progress accounts for each partition, and then must have tallied it where others look. */
+    struct dv_tally *tally = job->on_progress ? &member->tally : out_tally;
+    size_t computed = make_ready(job, member) ? work_core(job, member, tally, out_end_ns) : 0;
     *here = (struct dv_here){0};
     return computed;
 }

@@ -20,7 +20,8 @@ struct dv_here *dv_here(void);
  * keeps the job by a reference. */
 void dv_work(struct dv_job *job, struct dv_member *member);
 
-/* The same for a core, but somebody else keeps the job and accounts for the indices, whose number is returned. */
+/* The same for a core, but somebody else keeps the job and accounts for the indices whose number is returned and which
+ * are tallied in *out_tally. */
 size_t dv_work_relayed(struct dv_job *job, struct dv_member *member, struct dv_tally *out_tally, uint64_t *out_end_ns);
 
 #endif
