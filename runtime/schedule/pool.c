@@ -552,6 +552,8 @@ void dv_pool_wait(struct dv_job *job, int core)
             }
         }
         if (!patient && job->offers) {
+            if (dv_relay_withdraw(job)) /* nobody sleeps while something is on offer */
+                announce();
             dv_relay_await(job);
             dv_relay_collect(job);
         }
