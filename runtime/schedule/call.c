@@ -254,6 +254,7 @@ static divvy_status set_up(struct dv_job *job, const void *args, size_t args_siz
         memset(&job->last_call, 0, sizeof job->last_call);
         return dv_job_fail_memory(kernel);
     }
+    DV_UPDATE(job->timed, plan->schedule->adaptive || job->deadline_ns || job->on_progress || job->crew->profile);
     if (!with.devices && !again)
         job->last_call = call;
     return DIVVY_OK;

@@ -105,6 +105,7 @@ struct dv_job {
     const divvy_kernel *kernel;
     size_t count;
     bool has_folds, has_results, writes_in_place;
+    bool timed;            /* somebody wants to know of each partition how long it took, not only of all together */
     struct dv_job *parent; /* whose kernel submitted it; kept by a reference */
     void (*on_progress)(void *progress_arg, size_t done, size_t count);
     void *progress_arg;

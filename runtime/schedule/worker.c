@@ -400,7 +400,7 @@ static uint64_t run_here(struct dv_job *job, struct dv_member *member, struct dv
     }
     bool done = unit->backend->start(unit->device, &task->partition) == DIVVY_OK &&
                 unit->backend->finish(unit->device, &task->partition, 0) == DIVVY_DONE;
-    uint64_t end = dv_now_ns();
+    uint64_t end = job->timed ? dv_now_ns() : task->start_ns;
     if (!done)
         dv_job_stop(job, true, DIVVY_DEVICE_LOST, dv_error_text());
     if (take_failure(job))
@@ -421,8 +421,8 @@ static uint64_t run_here(struct dv_job *job, struct dv_member *member, struct dv
     return end;
 }
 
-/* *clock_ns: the moment, before and after. Partitions are accounted for together, when there is nothing more to claim: a counter that all cores write is what
- * small partitions would wait for. */
+/* *clock_ns: the moment, before and after. Partitions are accounted for together, when there is nothing more to claim: a
+ * counter that all cores write is what small partitions would wait for. They would wait for the clock too. */
 static size_t work_core(struct dv_job *job, struct dv_member *member, struct dv_tally *tally, uint64_t *clock_ns)
 {
     struct dv_task task;
@@ -438,6 +438,10 @@ static size_t work_core(struct dv_job *job, struct dv_member *member, struct dv_
             dv_progress_tell(job);
             computed = 0;
         }
+    }
+    if (!job->timed && computed) {
+        now = dv_now_ns();
+        tally->busy_ns += now - *clock_ns;
     }
     *clock_ns = now;
     return computed;
