@@ -172,7 +172,7 @@ static void *seat_main(void *argument)
         struct dv_seat *seat = &dv_pool.seats[core];
         struct dv_member *member;
         struct dv_job *job;
-        bool more = true;
+        bool more = true, engaged = false;
         if (dv_seat_take(core)) {
             while (more && (job = pick(core, NULL, &member, &more)) != NULL) {
                 dv_relay_engage(seat, job->crew);
@@ -180,13 +180,15 @@ static void *seat_main(void *argument)
                 dv_job_release(job);
                 more = more || dv_bell_epoch(&dv_pool.work) != seen;
             }
-            if (dv_relay_is_engaged(seat)) { /* the same crew may have more, and soon */
+            engaged = dv_relay_is_engaged(seat);
+            if (engaged) { /* the same crew may have more, and soon */
                 spin(seat, core, seen);
                 dv_relay_disengage(seat);
             }
             atomic_store_explicit(&seat->taken, false, memory_order_release);
         }
-        spin(seat, core, seen);
+        if (!engaged)
+            spin(seat, core, seen);
         if (dv_bell_epoch(&dv_pool.work) == seen)
             dv_bell_sleep(&dv_pool.work, seen, 0);
     }
