@@ -44,27 +44,7 @@ static void setup(struct bench *bench)
 
 int main(int argc, char **argv)
 {
-    static const struct bench_row *const rows[] = {&bench_empty_static,
-                                                   &bench_empty_guarded,
-                                                   &bench_chunks,
-                                                   &bench_saxpy_64,
-                                                   &bench_triad_64,
-                                                   &bench_saxpy_512,
-                                                   &bench_triad_512,
-                                                   &bench_scaling_nbody,
-                                                   &bench_scaling_triad,
-                                                   &bench_nbody,
-                                                   &bench_black_scholes,
-                                                   &bench_mandelbrot,
-                                                   &bench_sum_float,
-                                                   &bench_sum_double,
-                                                   &bench_devices_nbody,
-                                                   &bench_devices_black_scholes,
-                                                   &bench_devices_mandelbrot,
-                                                   &bench_devices_saxpy,
-                                                   &row_startup,
-                                                   &row_profile_empty,
-                                                   &row_profile_nbody,
+    static const struct bench_row *const rows[] = {BENCH_ROWS, &row_startup, &row_profile_empty, &row_profile_nbody,
                                                    NULL};
     /* The device that computes in the thread that drives it, so that a core and a device are one core each. */
     setenv("POCL_DEVICES", "basic", 0);

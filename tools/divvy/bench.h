@@ -162,4 +162,11 @@ extern const struct bench_row bench_nbody, bench_black_scholes, bench_mandelbrot
 extern const struct bench_row bench_devices_nbody, bench_devices_black_scholes, bench_devices_mandelbrot,
     bench_devices_saxpy;
 
+/* All of them, in the order in which they are told. */
+#define BENCH_ROWS                                                                                                  \
+    &bench_empty_static, &bench_empty_guarded, &bench_chunks, &bench_saxpy_64, &bench_triad_64, &bench_saxpy_512,   \
+        &bench_triad_512, &bench_scaling_nbody, &bench_scaling_triad, &bench_nbody, &bench_black_scholes,           \
+        &bench_mandelbrot, &bench_sum_float, &bench_sum_double, &bench_devices_nbody, &bench_devices_black_scholes, \
+        &bench_devices_mandelbrot, &bench_devices_saxpy
+
 #endif

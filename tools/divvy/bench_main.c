@@ -54,24 +54,6 @@ static void setup(struct bench *bench)
 
 int main(int argc, char **argv)
 {
-    static const struct bench_row *const rows[] = {&bench_empty_static,
-                                                   &bench_empty_guarded,
-                                                   &bench_chunks,
-                                                   &bench_saxpy_64,
-                                                   &bench_triad_64,
-                                                   &bench_saxpy_512,
-                                                   &bench_triad_512,
-                                                   &bench_scaling_nbody,
-                                                   &bench_scaling_triad,
-                                                   &bench_nbody,
-                                                   &bench_black_scholes,
-                                                   &bench_mandelbrot,
-                                                   &bench_sum_float,
-                                                   &bench_sum_double,
-                                                   &bench_devices_nbody,
-                                                   &bench_devices_black_scholes,
-                                                   &bench_devices_mandelbrot,
-                                                   &bench_devices_saxpy,
-                                                   NULL};
+    static const struct bench_row *const rows[] = {BENCH_ROWS, NULL};
     return bench_command("divvy bench", argc, argv, rows, setup);
 }
