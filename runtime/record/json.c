@@ -344,8 +344,8 @@ static cJSON *make_partition(struct output *out, const struct dv_job_record *job
 {
     static const char *const outcomes[] = {
         [DV_ACCEPTED] = "accepted", [DV_FAILED] = "failed", [DV_LATE] = "late", [DV_DROPPED] = "dropped"};
-    static const char *const reasons[] = {
-        [DV_PROBE] = "probe", [DV_SHARE] = "share", [DV_FLOOR] = "floor", [DV_TAIL] = "tail", [DV_FIXED] = "fixed"};
+    static const char *const reasons[] = {[DV_PROBE] = "probe", [DV_SHARE] = "share", [DV_FLOOR] = "floor",
+                                          [DV_TAIL] = "tail",   [DV_FIXED] = "fixed", [DV_DUPLICATE] = "duplicate"};
     const struct dv_partition_record *partition = &job->partitions[index];
     cJSON *object = new_object(out);
 

@@ -4,7 +4,7 @@
 
 #include <divvy.h>
 
-enum dv_reason { DV_PROBE, DV_SHARE, DV_FLOOR, DV_TAIL, DV_FIXED }; /* why a partition has its size */
+enum dv_reason { DV_PROBE, DV_SHARE, DV_FLOOR, DV_TAIL, DV_FIXED, DV_DUPLICATE }; /* why a partition has its size */
 enum dv_outcome { DV_ACCEPTED, DV_FAILED, DV_LATE, DV_DROPPED };
 
 /* One partition. Times are of the clock of base/clock.h. */

@@ -75,6 +75,23 @@ struct dv_ask {
     enum dv_reason reason;
 };
 
+/* A partition that a device works on copies of: its results reach the caller only when they are accepted, so cores may
+ * compute it again meanwhile. */
+struct dv_flight {
+    unsigned device;         /* whose: index of its pace */
+    size_t count;            /* indices that nobody has taken over yet: pieces are taken from its back */
+    bool whole;              /* may only be taken over whole: it adds to a sum, where each index counts once */
+    double began_ns, end_ns; /* when its device began, and is expected to end */
+};
+
+/* `count` indices from the back of a flight, and why. 0: none for now; unless something happens before, it makes sense to
+ * ask again at the moment again_ns, HUGE_VAL: never. */
+struct dv_takeover {
+    unsigned flight;
+    size_t count;
+    double again_ns;
+};
+
 struct dv_schedule {
     const char *name;
     bool adaptive; /* next and done change the plan: calls for one plan come one at a time. Else next is pure */
@@ -88,6 +105,11 @@ struct dv_schedule {
     /* Device `d` has computed `count` indices in `ns`, copies included. True: who was told that there is nothing for it
      * should ask again. NULL unless adaptive. */
     bool (*done)(struct dv_plan *plan, unsigned d, uint64_t now_ns, size_t count, uint64_t ns);
+
+    /* Nothing is left to give out, and core `d` is idle: what it should compute again since its device will be late.
+     * What it is given is over with done, as any partition. NULL: nothing, ever. */
+    struct dv_takeover (*take_over)(struct dv_plan *plan, unsigned d, uint64_t now_ns, const struct dv_flight *flights,
+                                    unsigned flight_count);
 };
 
 extern const struct dv_schedule dv_static, dv_dynamic, dv_guided, dv_guarded;
