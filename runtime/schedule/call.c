@@ -171,7 +171,8 @@ static void begin(struct dv_job *job, const divvy_kernel *kernel, size_t count, 
     DV_UPDATE(job->prepares, false);
     DV_UPDATE(job->joinable, false);
     job->status = DIVVY_OK;
-    job->abandons = job->turned_away = false;
+    job->abandons = job->turned_away = job->eager = false;
+    DV_UPDATE_ATOMIC(job->alarm_ns, 0);
     job->waits_count = 0;
     job->offers = 0;
     job->future_held = true;

@@ -156,7 +156,7 @@ bool dv_task_accept(struct dv_task *task, struct dv_member *member)
     if (member->unit->facts.staged) {
         for (unsigned k = 0; k < kernel->parameter_count; k++)
             if (task->slices[k].result)
-                memcpy(task->slices[k].data, task->slices[k].result, task->slices[k].bytes);
+                memcpy(task->slices[k].data, task->slices[k].result, task->range.count * job->arguments[k].stride);
     }
     for (unsigned k = 0; job->has_folds && k < kernel->parameter_count; k++)
         if (divvy_kind_is_fold(kernel->parameters[k].kind))

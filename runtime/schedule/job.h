@@ -73,6 +73,9 @@ struct dv_member {
 
     /* Under the job's mutex. */
     struct dv_task *flying[2]; /* on a staged device */
+    uint64_t landed_ns;        /* when the last of those was over */
+    unsigned dropped_count;
+    struct dv_partition_record dropped[2]; /* of those abandoned, since others did them; the first ones suffice */
 
     /* Of the thread that sees the job through: see relay.h. */
     _Alignas(64) struct dv_tally relayed;
@@ -139,6 +142,7 @@ struct dv_job {
     atomic_int alive;                 /* members that are not out */
     atomic_int unattended;            /* of those, the ones that nobody serves for now */
     atomic_bool quiet;                /* the caller alone works on it, for now */
+    _Atomic uint64_t alarm_ns;        /* the moment when those who found nothing should look again; 0: none */
     atomic_bool stopped;
 
     /* Under mutex. */
@@ -146,6 +150,7 @@ struct dv_job {
     struct dv_plan plan;
     size_t unclaimed; /* for adaptive schedules */
     bool turned_away; /* some device was told that there is nothing for it as things stand */
+    bool eager;       /* some core would help devices out */
     divvy_status status;
     char *error;   /* NULL: none */
     bool abandons; /* staged devices are not waited for */

@@ -233,12 +233,15 @@ void dv_members_seat_again(struct dv_job *job, int core)
         DV_UPDATE_ATOMIC(member->split_ns, 0);
         DV_UPDATE_ATOMIC(member->combine_ns, 0);
         DV_UPDATE(member->record_count, 0);
+        DV_UPDATE(member->dropped_count, 0);
         DV_UPDATE_ATOMIC(member->idle_at, 0);
         bool attended = is_attended(member->unit, core);
         DV_UPDATE_ATOMIC(member->attended, attended);
         unattended += !attended;
         for (unsigned k = 0; job->has_folds && k < job->kernel->parameter_count; k++)
             dv_fold_identity(&job->kernel->parameters[k], &member->partials[k]);
+        if (member->unit->core < 0 && atomic_load(&member->unit->busy))
+            atomic_store(&member->standing, DV_WANTED); /* it comes when it is through with that */
         bool here = atomic_load_explicit(&member->standing, memory_order_relaxed) == DV_READY;
         DV_UPDATE(job->plan.paces[m].stand, here ? DV_HERE : DV_AWAY);
         unsigned rate = job->plan.paces[m].rate;

@@ -144,6 +144,52 @@ static struct dv_job *pick_needed(struct dv_job *needy, int core, struct dv_memb
     return job;
 }
 
+/* ---- Bells ---- */
+
+static void announce(void)
+{
+    dv_bell_ring(&dv_pool.work);
+    dv_bell_ring(&dv_pool.over);
+}
+
+/* Lowers a moment to an earlier one; 0 is none. */
+static void lower(_Atomic uint64_t *moment, uint64_t to)
+{
+    uint64_t now = atomic_load(moment);
+    while ((now == 0 || to < now) && !atomic_compare_exchange_weak(moment, &now, to))
+        continue;
+}
+
+void dv_pool_set_alarm(struct dv_job *job, uint64_t moment_ns)
+{
+    lower(&job->alarm_ns, moment_ns);
+    lower(&dv_pool.alarm_ns, moment_ns);
+}
+
+/* Whoever is idle calls this before it sleeps, and sleeps no longer than until the next alarm. */
+static void ring_alarms(void)
+{
+    uint64_t alarm = atomic_load_explicit(&dv_pool.alarm_ns, memory_order_relaxed), now;
+    if (alarm == 0 || (now = dv_now_ns()) < alarm)
+        return;
+    bool rings = false;
+    pthread_mutex_lock(&dv_pool.mutex);
+    atomic_store(&dv_pool.alarm_ns, 0);
+    for (struct dv_job *job = dv_pool.order.first; job; job = job->next) {
+        uint64_t moment = atomic_load(&job->alarm_ns);
+        if (moment > now) {
+            lower(&dv_pool.alarm_ns, moment);
+        } else if (moment) {
+            atomic_store(&job->alarm_ns, 0);
+            atomic_fetch_add(&job->recalls, 1);
+            rings = true;
+        }
+    }
+    pthread_mutex_unlock(&dv_pool.mutex);
+    if (rings)
+        announce();
+}
+
 /* ---- Workers ---- */
 
 /* Until the bell was rung since `seen`, and for as long as there is no reason to sleep: spins, and serves what comes
@@ -169,6 +215,7 @@ static void *seat_main(void *argument)
         unsigned seen = dv_bell_epoch(&dv_pool.work);
         if (atomic_load_explicit(&dv_pool.closing, memory_order_acquire))
             return NULL;
+        ring_alarms();
         struct dv_seat *seat = &dv_pool.seats[core];
         struct dv_member *member;
         struct dv_job *job;
@@ -190,7 +237,7 @@ static void *seat_main(void *argument)
         if (!engaged)
             spin(seat, core, seen);
         if (dv_bell_epoch(&dv_pool.work) == seen)
-            dv_bell_sleep(&dv_pool.work, seen, 0);
+            dv_bell_sleep(&dv_pool.work, seen, atomic_load(&dv_pool.alarm_ns));
     }
 }
 
@@ -412,12 +459,6 @@ void dv_pool_leave(uint64_t until)
 
 /* ---- Jobs ---- */
 
-static void announce(void)
-{
-    dv_bell_ring(&dv_pool.work);
-    dv_bell_ring(&dv_pool.over);
-}
-
 divvy_status dv_pool_publish(struct dv_job *job, bool may_relay, bool *out_free)
 {
     pthread_mutex_lock(&dv_pool.mutex);
@@ -523,6 +564,13 @@ static void spin_for(struct dv_job *job, int seat, unsigned seen)
     }
 }
 
+/* The next alarm, if it comes before that moment; 0 is never. */
+static uint64_t sooner(uint64_t moment_ns)
+{
+    uint64_t alarm = atomic_load(&dv_pool.alarm_ns);
+    return alarm && (!moment_ns || alarm < moment_ns) ? alarm : moment_ns;
+}
+
 void dv_pool_wait(struct dv_job *job, int core)
 {
     bool patient = true; /* look for others' work only after a while */
@@ -531,6 +579,7 @@ void dv_pool_wait(struct dv_job *job, int core)
         atomic_fetch_add(&dv_pool.seatless, 1);
     while (!dv_job_is_over(job)) {
         unsigned seen = dv_bell_epoch(&dv_pool.over);
+        ring_alarms();
         if (seatless && core < 0)
             core = take_late_seat(job->crew);
         if (core >= 0 && !patient) {
@@ -560,7 +609,7 @@ void dv_pool_wait(struct dv_job *job, int core)
             dv_relay_collect(job);
         }
         if (!dv_job_is_over(job) && !patient && dv_bell_epoch(&dv_pool.over) == seen)
-            dv_bell_sleep(&dv_pool.over, seen, atomic_load(&job->stopped) ? 0 : job->deadline_ns);
+            dv_bell_sleep(&dv_pool.over, seen, sooner(atomic_load(&job->stopped) ? 0 : job->deadline_ns));
         if (job->deadline_ns && !atomic_load(&job->stopped) && dv_now_ns() >= job->deadline_ns)
             dv_job_stop(job, true, DIVVY_TIMED_OUT, "the job's time was over");
         patient = false;

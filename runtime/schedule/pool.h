@@ -35,7 +35,8 @@ struct dv_pool {
     unsigned generation;              /* counts forks */
     _Alignas(64) struct dv_bell work; /* there may be something to do */
     atomic_bool closing;
-    struct dv_bell over; /* a job is over, or there may be something to do for those who wait */
+    struct dv_bell over;       /* a job is over, or there may be something to do for those who wait */
+    _Atomic uint64_t alarm_ns; /* the earliest of the jobs' alarms, or before; 0: none */
     unsigned seat_count;
     struct dv_seat *seats;             /* one for each core of the topology, made by the first crew, never moved */
     atomic_uint seatless;              /* threads that wait and found the seat taken */
@@ -66,6 +67,9 @@ divvy_status dv_pool_publish(struct dv_job *job, bool may_relay, bool *out_free)
 
 /* A quiet job becomes everybody's. */
 void dv_pool_open_up(struct dv_job *job);
+
+/* At that moment those who found nothing in a job shall look again, unless something happens before. */
+void dv_pool_set_alarm(struct dv_job *job, uint64_t moment_ns);
 
 /* Rings for those who wait for a job to be over. */
 void dv_pool_tell(void);

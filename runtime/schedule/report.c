@@ -70,14 +70,16 @@ static bool add_partitions(struct dv_job *job, struct dv_job_record *record)
 {
     size_t count = 0;
     for (unsigned m = 0; m < job->member_count; m++)
-        count += job->members[m].record_count;
+        count += job->members[m].record_count + job->members[m].dropped_count;
     struct dv_partition_record *next = record->partitions = calloc(count + 1, sizeof *next);
     if (!next)
         return false;
     for (unsigned m = 0; m < job->member_count; m++) {
         const struct dv_member *member = &job->members[m];
-        for (size_t r = 0; r < member->record_count && member->use >= 0; r++) {
-            *next = member->records[r];
+        size_t kept = member->use >= 0 ? member->record_count : 0,
+               dropped = member->use >= 0 ? member->dropped_count : 0;
+        for (size_t r = 0; r < kept + dropped; r++) {
+            *next = r < kept ? member->records[r] : member->dropped[r - kept];
             next++->device = (unsigned)member->use;
         }
     }

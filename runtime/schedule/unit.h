@@ -35,6 +35,7 @@ struct dv_unit {
     /* Any thread. */
     _Atomic enum dv_unit_state state;
     atomic_bool warned;            /* its failure has been told */
+    atomic_bool busy;              /* its worker computes for some job, or for one that does not wait for it any more */
     atomic_bool building;          /* its worker is inside a build, which nobody waits for */
     _Atomic uint64_t open_ns;      /* what opening cost; 0: not known */
     _Atomic uint64_t build_ns;     /* what the last build cost; 0: not known */

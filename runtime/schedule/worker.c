@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "schedule/combine.h"
+#include "schedule/duplicate.h"
 #include "schedule/pool.h"
 #include "schedule/progress.h"
 
@@ -238,6 +239,25 @@ static struct dv_ask first_ask(const struct dv_job *job, unsigned m)
     return (struct dv_ask){.count = cap && cap < wish ? cap : wish, .requested = wish, .reason = DV_FIXED};
 }
 
+/* By a schedule that adapts, or for a staged device: under the job's mutex. */
+static bool claim_next(struct dv_job *job, unsigned m, bool started, uint64_t now_ns, struct dv_task *task,
+                       bool *out_open_up)
+{
+    struct dv_plan *plan = &job->plan;
+    if (plan->schedule->adaptive && job->unclaimed == 0)
+        return false;
+    task->ask = plan->schedule->next(plan, m, now_ns, job->unclaimed);
+    if (atomic_load_explicit(&job->quiet, memory_order_relaxed))
+        *out_open_up = !stays_quiet(job, m, &task->ask);
+    if (!started && job->first_partition && task->ask.count)
+        task->ask = first_ask(job, m);
+    job->turned_away |= task->ask.count == 0;
+    if (task->ask.count == 0 || atomic_load(&job->stopped) || !take(job, m, task->ask.count, &task->range))
+        return false;
+    job->unclaimed -= task->range.count < job->unclaimed ? task->range.count : job->unclaimed;
+    return true;
+}
+
 /* One partition for a member, which has done what `tally` says; false if there is nothing for it now. */
 static bool claim(struct dv_job *job, struct dv_member *member, const struct dv_tally *tally, uint64_t now_ns,
                   struct dv_task *task)
@@ -253,37 +273,33 @@ static bool claim(struct dv_job *job, struct dv_member *member, const struct dv_
     unsigned m = index_of(job, member);
     unsigned recalls = atomic_load(&job->recalls);
     atomic_init(&task->fate, DV_TASK_STARTING);
-    bool locked = plan->schedule->adaptive || member->unit->facts.staged, open_up = false, taken;
-    if (!locked) {
+    bool taken, open_up = false, recall = false;
+    if (!plan->schedule->adaptive && !member->unit->facts.staged) {
         task->ask = plan->schedule->next(plan, m, now_ns, 0);
         if (!started && job->first_partition)
             task->ask = first_ask(job, m);
         taken = take(job, m, task->ask.count, &task->range);
     } else {
         pthread_mutex_lock(&job->mutex);
-        taken = false;
-        if (!plan->schedule->adaptive || job->unclaimed > 0) {
-            task->ask = plan->schedule->next(plan, m, now_ns, job->unclaimed);
-            if (atomic_load_explicit(&job->quiet, memory_order_relaxed))
-                open_up = !stays_quiet(job, m, &task->ask);
-            if (!started && job->first_partition && task->ask.count)
-                task->ask = first_ask(job, m);
-            job->turned_away |= task->ask.count == 0;
-            taken = task->ask.count > 0 && !atomic_load(&job->stopped) && take(job, m, task->ask.count, &task->range);
+        taken = claim_next(job, m, started, now_ns, task, &open_up);
+        if (!taken && plan->schedule->take_over && is_core(job, m) && job->unclaimed == 0 &&
+            !atomic_load(&job->stopped)) {
+            taken = dv_duplicate_claim(job, m, now_ns, task) || claim_next(job, m, started, now_ns, task, &open_up);
+            recall = taken && job->eager; /* the others may help out too */
+            job->eager = !taken;
         }
-        if (taken) {
-            job->unclaimed -= task->range.count < job->unclaimed ? task->range.count : job->unclaimed;
-            for (unsigned f = 0; member->unit->facts.staged && f < 2; f++) {
-                if (!member->flying[f]) {
-                    member->flying[f] = task;
-                    break;
-                }
+        for (unsigned f = 0; taken && member->unit->facts.staged && f < 2; f++) {
+            if (!member->flying[f]) {
+                member->flying[f] = task;
+                break;
             }
         }
         pthread_mutex_unlock(&job->mutex);
     }
     if (open_up)
         dv_pool_open_up(job);
+    if (recall)
+        dv_job_recall(job);
     if (!taken && tally == &member->tally) /* who came by the relay leaves the member's memory to the caller */
         atomic_store_explicit(&member->idle_at, recalls, memory_order_relaxed);
     return taken;
@@ -333,8 +349,9 @@ static void tell_schedule(struct dv_job *job, struct dv_member *member, uint64_t
         return;
     pthread_mutex_lock(&job->mutex);
     bool news = job->plan.schedule->done(&job->plan, index_of(job, member), now_ns, count, busy_ns);
-    bool recall = news && job->turned_away;
+    bool recall = (news && job->turned_away) || (member->unit->core < 0 && job->eager);
     job->turned_away = job->turned_away && !news;
+    job->eager = job->eager && !recall;
     pthread_mutex_unlock(&job->mutex);
     if (recall) /* what was learned may change what those get who were told to wait */
         dv_job_recall(job);
@@ -449,13 +466,14 @@ static size_t work_core(struct dv_job *job, struct dv_member *member, struct dv_
 
 /* ---- Other devices ---- */
 
-/* A task is nobody's any more: forget that it flies. */
-static void land(struct dv_job *job, struct dv_member *member, const struct dv_task *task)
+/* A task is over: forget that it flies. From now on nobody takes anything of its range. */
+static void land(struct dv_job *job, struct dv_member *member, const struct dv_task *task, uint64_t now_ns)
 {
     pthread_mutex_lock(&job->mutex);
     for (unsigned f = 0; f < 2; f++)
         if (member->flying[f] == task)
             member->flying[f] = NULL;
+    member->landed_ns = now_ns;
     pthread_mutex_unlock(&job->mutex);
 }
 
@@ -469,17 +487,20 @@ static bool win(struct dv_task *task)
 static void take_off(struct dv_job *job, struct dv_task *task)
 {
     pthread_mutex_lock(&job->mutex);
-    bool abandoned = job->abandons;
+    bool abandoned = job->abandons, eager = job->eager;
     atomic_store(&task->fate, abandoned ? DV_TASK_ABANDONED : DV_TASK_RUNNING);
+    job->eager = false;
     pthread_mutex_unlock(&job->mutex);
     if (abandoned)
-        dv_job_account(job, task->range.count, 0);
+        dv_job_account(job, task->partition.count, 0);
+    else if (eager)
+        dv_job_recall(job);
 }
 
 /* The partition was not computed: others will, unless the caller's arrays are spoilt. */
 static void fail_task(struct dv_job *job, struct dv_member *member, struct dv_task *task, enum dv_outcome outcome)
 {
-    land(job, member, task);
+    land(job, member, task, dv_now_ns());
     dv_task_drop(task);
     if (!win(task))
         return;
@@ -492,12 +513,22 @@ static void fail_task(struct dv_job *job, struct dv_member *member, struct dv_ta
     }
 }
 
+/* The part of a time that was spent on what is accepted; cores have done the rest. */
+static uint64_t useful_ns(const struct dv_task *task, uint64_t busy_ns)
+{
+    return task->range.count == task->partition.count
+               ? busy_ns
+               : (uint64_t)((double)busy_ns * (double)task->range.count / (double)task->partition.count);
+}
+
 static void accept_task(struct dv_job *job, struct dv_member *member, struct dv_task *task, uint64_t begin_ns)
 {
     uint64_t end = dv_now_ns();
-    land(job, member, task);
+    land(job, member, task, end);
     if (!win(task)) {
         dv_task_drop(task);
+        if (job->plan.schedule->take_over)
+            dv_duplicate_learn(job, member, task, end - begin_ns);
         return;
     }
     bool accepted = dv_task_accept(task, member);
@@ -509,8 +540,8 @@ static void accept_task(struct dv_job *job, struct dv_member *member, struct dv_
     task->start_ns = begin_ns;
     keep_record(member, task, settled, accepted ? DV_ACCEPTED : DV_FAILED);
     if (accepted) {
-        tally_one(&member->tally, task, settled - begin_ns);
-        tell_schedule(job, member, settled, task->range.count, settled - begin_ns);
+        tally_one(&member->tally, task, useful_ns(task, settled - begin_ns));
+        tell_schedule(job, member, settled, task->partition.count, settled - begin_ns);
     }
     dv_job_account(job, task->range.count, 0);
     dv_progress_tell(job);
@@ -520,7 +551,7 @@ static void accept_task(struct dv_job *job, struct dv_member *member, struct dv_
 static uint64_t deadline_of(struct dv_job *job, const struct dv_member *member, const struct dv_task *task)
 {
     pthread_mutex_lock(&job->mutex);
-    double expected = dv_plan_expect_ns(&job->plan, index_of(job, member), task->range.count);
+    double expected = dv_plan_expect_ns(&job->plan, index_of(job, member), task->partition.count);
     pthread_mutex_unlock(&job->mutex);
     uint64_t allowed = expected > 0 ? LATE_FACTOR * (uint64_t)expected : LATE_UNKNOWN_NS;
     return dv_now_ns() + (allowed > LATE_LEAST_NS ? allowed : LATE_LEAST_NS);
@@ -606,7 +637,9 @@ void dv_work(struct dv_job *job, struct dv_member *member)
         size_t computed = work_core(job, member, &member->tally, &now);
         dv_job_account(job, computed, now);
     } else if (ready) {
+        atomic_store(&member->unit->busy, true);
         work_device(job, member);
+        atomic_store(&member->unit->busy, false);
     }
     *here = before;
 }

@@ -58,3 +58,14 @@ DIVVY_KERNEL(toil, (value, int, turns), (out, uint, y))
         y[i] = x;
     }
 }
+
+/* One more, after some time. */
+DIVVY_KERNEL(lengthen, (value, int, turns), (inout, uint, y))
+{
+    DIVVY_FOR (i) {
+        uint x = (uint)i;
+        for (int k = 0; k < turns; k++)
+            x = x * 1664525u + 1013904223u;
+        y[i] += 1 + (uint)((x ^ (uint)i ^ (uint)turns) & 1u);
+    }
+}
