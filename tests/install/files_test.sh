@@ -17,7 +17,7 @@ same() {
 }
 
 # Everything that users need is there.
-for file in bin/divvy bin/divvy-bench include/divvy.h include/divvy/{kernel,descriptor,backend}.h \
+for file in bin/divvy bin/divvy-bench bin/divvy_conformance include/divvy.h include/divvy/{kernel,descriptor,backend}.h \
     include/divvy/kernels/{saxpy.cl,histogram.h} "$libdir"/libdivvy.so "$libdir/libdivvy.so.$version" \
     "$libdir"/divvy/libdivvy_{cpu,serial}.so "$libdir"/libdivvy_kernels.a "$libdir"/pkgconfig/divvy{,-kernels}.pc \
     "$libdir"/cmake/divvy/{divvyConfig,divvyConfigVersion,divvyTargets,DivvyKernels}.cmake \
