@@ -45,30 +45,31 @@ static bool go_up(char *path)
     return true;
 }
 
-/* A folder without links, and those above it, up to the first in which this library lies as well: who can exchange that
- * one can exchange the library. Changes `folder`. */
-static char *look_at_folders(char *folder, const char *own)
+/* A folder without links, and those above it, up to the first in which the library lies as well: who can exchange what is
+ * in that one can exchange the library. Changes `folder`. */
+static char *look_at_folders(char *folder, struct dv_home home)
 {
-    char *refusal = dv_trust_look(folder, own, DV_TRUST_ITSELF);
-    while (!refusal && go_up(folder) && !(own && is_inside(own, folder)))
-        refusal = dv_trust_look(folder, own, DV_TRUST_ABOVE);
+    char *refusal = dv_trust_look(folder, home.file, DV_TRUST_ITSELF);
+    while (!refusal && go_up(folder) && !(home.library && is_inside(home.library, folder)))
+        refusal = dv_trust_look(folder, home.file, DV_TRUST_ABOVE);
     return refusal;
 }
 
-char *dv_fit_folder(const char *path, const char *own)
+char *dv_fit_folder(const char *path, struct dv_home home)
 {
     char *folder = realpath(path, NULL);
-    char *refusal = folder ? look_at_folders(folder, own) : reason("%s: %s", path, strerror(errno));
+    char *refusal = folder ? look_at_folders(folder, home) : reason("%s: %s", path, strerror(errno));
     free(folder);
     return refusal;
 }
 
-char *dv_fit_file(const char *path, const char *own)
+char *dv_fit_file(const char *path, struct dv_home home)
 {
     char *folder = realpath(path, NULL);
-    char *refusal = folder ? dv_trust_look(folder, own, DV_TRUST_ITSELF) : reason("%s: %s", path, strerror(errno));
+    char *refusal =
+        folder ? dv_trust_look(folder, home.file, DV_TRUST_ITSELF) : reason("%s: %s", path, strerror(errno));
     if (folder && !refusal && go_up(folder))
-        refusal = look_at_folders(folder, own);
+        refusal = look_at_folders(folder, home);
     free(folder);
     return refusal;
 }

@@ -113,13 +113,6 @@ static bool own_file(struct path *out, bool *out_is_library)
     return realpath(*out_is_library ? map->l_name : "/proc/self/exe", out->text) != NULL;
 }
 
-/* Its path, for those who only ask who may change it; NULL if it is unknown. */
-static const char *own_path(struct path *own)
-{
-    bool is_library;
-    return own_file(own, &is_library) ? own->text : NULL;
-}
-
 /* Whether a file lies inside the tree that it was built in. */
 static bool is_in_build_tree(const char *file)
 {
@@ -153,13 +146,30 @@ static bool standard_folder(struct path *out)
     return true;
 }
 
+/* Paths that a home points to. */
+struct home_paths {
+    struct path file, library;
+};
+
+/* Who may change what is loaded: see dv_home. */
+static struct dv_home find_home(struct home_paths *paths)
+{
+    struct path standard;
+    bool is_library;
+    if (!own_file(&paths->file, &is_library))
+        return (struct dv_home){0};
+    const bool installed = !is_library && !is_in_build_tree(paths->file.text) && standard_folder(&standard) &&
+                           realpath(standard.text, paths->library.text);
+    return (struct dv_home){paths->file.text, installed ? paths->library.text : paths->file.text};
+}
+
 /* ---- Loading one file ------------------------------------------------------------------------- */
 
 /* Returns why the file is refused, or NULL, and then sets *out_backend. */
 static char *open_file(const char *path, const char *name, const divvy_backend **out_backend)
 {
-    struct path own;
-    char *refusal = dv_fit_file(path, own_path(&own));
+    struct home_paths paths;
+    char *refusal = dv_fit_file(path, find_home(&paths));
     if (!refusal)
         refusal = dv_fit_image(path);
     if (refusal)
@@ -297,10 +307,10 @@ static void append(char **text, const char *between, const char *more)
 
 static void search_folder(struct search *search, const char *folder)
 {
-    struct path own;
+    struct home_paths paths;
     struct dirent **entries;
     append(&search->tried, search->tried ? ", " : "", folder);
-    char *refusal = is_folder(folder) ? dv_fit_folder(folder, own_path(&own)) : NULL;
+    char *refusal = is_folder(folder) ? dv_fit_folder(folder, find_home(&paths)) : NULL;
     if (refusal) {
         append(&search->refused, "; ", refusal);
         if (note_attempt(folder, refusal))

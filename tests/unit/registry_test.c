@@ -199,6 +199,29 @@ static int copy_loads(const char *copy, const char *folder)
     return WIFEXITED(end) && WEXITSTATUS(end) == 0;
 }
 
+/* An installed program judges as the library of its installation does, beside which the backends lie: a folder in which the
+ * library lies may be anybody's, since there it could be exchanged as well, and no other. */
+static void test_installed(const char *self)
+{
+    char prefix[64], copy[128], folder[PATH_MAX], other[128];
+    snprintf(prefix, sizeof prefix, "%s/installed", temporary);
+    snprintf(copy, sizeof copy, "%s/bin/copy", prefix);
+    snprintf(folder, sizeof folder, "%s/%s", prefix, PLUGIN_DIR);
+    snprintf(other, sizeof other, "%s/other/plugins", prefix);
+    run("mkdir -p %1$s %2$s", folder, other);
+    run("mkdir %1$s/bin && cp %2$s %1$s/bin/copy", prefix, self);
+    run("cp " PLUGINS "/libdivvy_good.so %1$s/ && chmod 755 %1$s/*", other, "");
+    CHECK(copy_loads(copy, other));
+    run("chmod 777 %1$s/..", other, "");
+    CHECK(!copy_loads(copy, other));
+    run("mv %2$s/* %1$s/", folder, other);
+    CHECK(copy_loads(copy, folder));
+    run("chmod 777 %1$s/..", folder, "");
+    CHECK(copy_loads(copy, folder));
+    run("chmod 777 %1$s", folder, "");
+    CHECK(!copy_loads(copy, folder));
+}
+
 /* Who owns it: takes a superuser, who can give files away. */
 static void test_owner(const char *self)
 {
@@ -415,6 +438,8 @@ int main(int argc, char **argv)
     test_refusals();
     test_warnings();
     test_writable();
+    if (*PLUGIN_DIR != '/')
+        test_installed(self);
     test_owner(self);
     test_finding();
     test_probing();
