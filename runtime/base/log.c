@@ -1,5 +1,7 @@
 #include "base/log.h"
 
+#include "base/hash.h"
+
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,4 +64,38 @@ void dv_log(divvy_log_level level, const char *area, const char *format, ...)
     va_start(values, format);
     dv_log_v(level, area, format, values);
     va_end(values);
+}
+
+/* Remembers the words for the life of the process, without a lock that a fork could cut; false if they were there already,
+ * or there is no room. */
+static bool remember(const char *words)
+{
+    static _Atomic uint64_t told[64]; /* hashes; 0: free */
+    union {
+        uint8_t bytes[16];
+        uint64_t word;
+    } hash;
+    dv_hash(words, strlen(words), hash.bytes);
+    const uint64_t mark = hash.word | 1;
+    for (size_t k = 0; k < sizeof told / sizeof *told; k++) {
+        uint64_t seen = 0;
+        if (atomic_compare_exchange_strong(&told[k], &seen, mark))
+            return true;
+        if (seen == mark)
+            return false;
+    }
+    return false;
+}
+
+void dv_log_once(divvy_log_level level, const char *area, const char *format, ...)
+{
+    if (!dv_log_enabled(level))
+        return;
+    char words[4096];
+    va_list values;
+    va_start(values, format);
+    vsnprintf(words, sizeof words, format, values);
+    va_end(values);
+    if (remember(words))
+        dv_log(level, area, "%s", words);
 }

@@ -15,6 +15,11 @@ void dv_log(divvy_log_level level, const char *area, const char *format, ...) __
 void dv_log_v(divvy_log_level level, const char *area, const char *format, va_list values)
     __attribute__((format(printf, 3, 0)));
 
+/* The same, unless this process, or the one that it was forked from, has written the same words before. Of different ones the
+ * first 64 are written. */
+void dv_log_once(divvy_log_level level, const char *area, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* Replaces the control characters of a text by '?', those of two bytes in UTF-8 too, but for those in `kept`: names and
  * reasons may come from drivers, files and other programs, and a terminal obeys. Lines of the log and errors are cleaned
  * of all but newlines and tabs. */

@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,6 +84,7 @@ static bool read_choice(const char *text, const char *end, struct dv_filter_item
 static bool read_item(const char *text, const char *end, struct dv_filter_item *out)
 {
     *out = (struct dv_filter_item){.by = DV_FILTER_ALL};
+    snprintf(out->text, sizeof out->text, "%.*s", (int)(end - text), text);
     const char *colon = find(text, end, ':');
     if (!copy_part(text, colon, out->backend, sizeof out->backend))
         return false;
@@ -134,19 +136,22 @@ bool dv_filter_names(const struct dv_filter *filter, const char *backend)
     return false;
 }
 
+bool dv_filter_means(const struct dv_filter_item *item, const char *backend, unsigned index, const char *name)
+{
+    if (strcmp(item->backend, backend) != 0)
+        return false;
+    return item->by == DV_FILTER_ALL || (item->by == DV_FILTER_RANGE && item->low <= index && index <= item->high) ||
+           (item->by == DV_FILTER_NAME && strcasestr(name, item->name));
+}
+
 const struct dv_filter_item *dv_filter_match(const struct dv_filter *filter, const char *backend, unsigned index,
                                              const char *name)
 {
     static const struct dv_filter_item everything = {.by = DV_FILTER_ALL};
     if (filter->count == 0)
         return &everything;
-    for (unsigned i = 0; i < filter->count; i++) {
-        const struct dv_filter_item *item = &filter->items[i];
-        if (strcmp(item->backend, backend) != 0)
-            continue;
-        if (item->by == DV_FILTER_ALL || (item->by == DV_FILTER_RANGE && item->low <= index && index <= item->high) ||
-            (item->by == DV_FILTER_NAME && strcasestr(name, item->name)))
-            return item;
-    }
+    for (unsigned i = 0; i < filter->count; i++)
+        if (dv_filter_means(&filter->items[i], backend, index, name))
+            return &filter->items[i];
     return NULL;
 }

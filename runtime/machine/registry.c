@@ -578,3 +578,11 @@ divvy_status dv_registry_probe(struct dv_plugin *plugin, const unsigned *cores, 
         dv_error_set(plugin->probe_error ? plugin->probe_error : "no memory to tell why");
     return status;
 }
+
+bool dv_registry_is_probed(const struct dv_plugin *plugin)
+{
+    pthread_mutex_lock(&mutex);
+    const bool is_probed = plugin->probe == DV_PROBED;
+    pthread_mutex_unlock(&mutex);
+    return is_probed;
+}

@@ -43,6 +43,9 @@ divvy_status dv_registry_load(const struct dv_settings *settings, struct dv_plug
  * Returns the status of the probe, also of an earlier one. Any thread; several at once are one. */
 divvy_status dv_registry_probe(struct dv_plugin *plugin, const unsigned *cores, unsigned core_count, int nice);
 
+/* Whether it was, with success: then its devices are there to be read. Any thread. */
+bool dv_registry_is_probed(const struct dv_plugin *plugin);
+
 /* fork: what the child must forget. */
 void dv_registry_forked(void);
 
@@ -57,6 +60,7 @@ size_t dv_registry_attempts(const struct dv_attempt **out_attempts);
 
 /* One item of a filter. */
 struct dv_filter_item {
+    char text[128]; /* as it was written, to be told */
     char backend[32];
     enum { DV_FILTER_ALL, DV_FILTER_RANGE, DV_FILTER_NAME } by;
     unsigned low, high; /* RANGE, inclusive */
@@ -74,6 +78,9 @@ void dv_filter_free(struct dv_filter *filter);
 
 /* Whether the filter names anything of this backend. True for an empty filter. */
 bool dv_filter_names(const struct dv_filter *filter, const char *backend);
+
+/* Whether the item means this device. */
+bool dv_filter_means(const struct dv_filter_item *item, const char *backend, unsigned index, const char *name);
 
 /* The item that lets this device pass, or NULL; for an empty filter a static item of all. */
 const struct dv_filter_item *dv_filter_match(const struct dv_filter *filter, const char *backend, unsigned index,

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "base/thread.h"
+#include "schedule/absent.h"
 #include "schedule/pool.h"
 #include "schedule/relay.h"
 
@@ -300,11 +301,14 @@ static void leave_out_forked(struct dv_crew *crew)
     for (unsigned p = 0; p < crew->plugin_count; p++) {
         struct dv_plugin *plugin = crew->plugins[p];
         bool lost = !is_eager(plugin) && plugin->prober != 0 && plugin->prober != getpid();
-        if (!lost)
+        if (!lost) {
+            crew->plugins[p] = crew->plugins[kept];
             crew->plugins[kept++] = plugin;
-        else if (is_first_telling())
+        } else if (is_first_telling()) {
             dv_log(DIVVY_LOG_WARN, "crew", "backend %s was opened before fork and is left out here", plugin->name);
+        }
     }
+    crew->forked_count = crew->plugin_count - kept;
     crew->plugin_count = kept;
 }
 
@@ -387,6 +391,7 @@ divvy_status dv_crew_open(struct dv_settings *settings, struct dv_crew *crew)
     DV_TRY(choose(crew));
     if (atomic_load(&crew->unit_count) == 0 && atomic_load(&crew->unprobed) == 0)
         return fail_empty(crew);
+    dv_absent_here(crew);
     return DIVVY_OK;
 }
 

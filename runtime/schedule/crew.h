@@ -19,12 +19,13 @@ struct dv_crew {
     struct dv_filter filter;
     struct dv_plugin **plugins;
     unsigned plugin_count;
-    int *member_of_core;  /* [host->core_count]: index of the unit on that core, or -1 */
-    unsigned core_count;  /* units on cores; they come first */
-    unsigned *cores;      /* their indices in the topology */
-    struct dv_box *boxes; /* [core_count]: see relay.h */
-    bool bound;           /* whether its threads are bound */
-    unsigned spare_count; /* cores left to OpenCL devices */
+    unsigned forked_count; /* behind them: those left out since the parent of this process uses them */
+    int *member_of_core;   /* [host->core_count]: index of the unit on that core, or -1 */
+    unsigned core_count;   /* units on cores; they come first */
+    unsigned *cores;       /* their indices in the topology */
+    struct dv_box *boxes;  /* [core_count]: see relay.h */
+    bool bound;            /* whether its threads are bound */
+    unsigned spare_count;  /* cores left to OpenCL devices */
     unsigned *spare_cores;
     _Atomic(struct dv_profile *) profile; /* NULL: none, or closed while a worker was left behind */
     struct dv_models models;

@@ -2,6 +2,7 @@
 
 #include "base/status.h"
 #include "machine/fold.h"
+#include "schedule/absent.h"
 #include "schedule/pool.h"
 
 #include <stdio.h>
@@ -192,7 +193,10 @@ static divvy_status seat_filtered(struct dv_job *job, const char *devices, const
     job->models_version = dv_models_version(&crew->models);
     if (!reserve_members(job, job->member_count + joining))
         return dv_job_fail_memory(job->kernel);
-    return seat_members(job, devices, filter, core);
+    DV_TRY(seat_members(job, devices, filter, core));
+    if (devices)
+        dv_absent_in_crew(crew, job->member_count, filter);
+    return DIVVY_OK;
 }
 
 divvy_status dv_members_seat(struct dv_job *job, const char *devices, int core)
