@@ -75,8 +75,7 @@ int main(void)
 {
     unsigned skipped = 0;
     for (unsigned number = 0; number < CASES; number++) {
-        fflush(stdout);
-        pid_t child = fork();
+        pid_t child = check_fork();
         if (child == 0) {
             setenv("DIVVY_OPENCL_CACHE", "off", 1); /* every build is a long one */
             setenv("POCL_KERNEL_CACHE", "0", 1);

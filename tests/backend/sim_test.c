@@ -50,8 +50,7 @@ static void run_child(const char *path, void (*body)(void))
     unsetenv("DIVVY_SIM");
     if (path)
         setenv("DIVVY_SIM", path, 1);
-    fflush(NULL);
-    pid_t child = fork();
+    pid_t child = check_fork();
     if (child == 0)
         limit_and_run(body);
     int status = 0;

@@ -119,7 +119,7 @@ static void test_warm(void)
 static void test_wrong_result_ends(void)
 {
     int status = 0;
-    pid_t child = fork();
+    pid_t child = check_fork();
     if (child == 0) {
         struct bench_report report;
         struct bench bench = quick(&report, 1);

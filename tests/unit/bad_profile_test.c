@@ -44,8 +44,7 @@ static char *in_child(int (*run)(void))
 {
     char log[96];
     snprintf(log, sizeof log, "%s.log", folder);
-    fflush(NULL);
-    pid_t child = fork();
+    pid_t child = check_fork();
     if (child == 0) {
         dup2(open(log, O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
         exit(run());

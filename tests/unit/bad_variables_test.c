@@ -34,8 +34,7 @@ static int run_with(const char *name, const char *value)
     int ends[2], end = 0;
     size_t length = 0;
     CHECK_EQ(pipe(ends), 0);
-    fflush(NULL);
-    pid_t child = fork();
+    pid_t child = check_fork();
     if (child == 0) {
         dup2(ends[1], STDERR_FILENO);
         close(ends[0]);

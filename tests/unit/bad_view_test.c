@@ -29,8 +29,7 @@ static void check_sources(void)
 
     /* A pipe is read to its end. */
     CHECK_EQ(mkfifo("pipe", 0600), 0);
-    fflush(NULL);
-    pid_t writer = fork();
+    pid_t writer = check_fork();
     if (writer == 0)
         _exit(system("cat good >pipe") != 0);
     view("pipe", NULL);

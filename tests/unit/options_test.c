@@ -360,7 +360,7 @@ __attribute__((noinline)) static const char *told_of_cache(const char *base)
 {
     setenv("XDG_CACHE_HOME", base, 1);
     capture();
-    pid_t child = fork();
+    pid_t child = check_fork();
     if (child == 0)
         _exit(dv_cache_folder() != NULL);
     int end = 0;

@@ -129,8 +129,7 @@ static void *add_many(void *memory)
 /* Writes more than the process may, in a child; exits with 0 if close said so. */
 static int write_beyond_limit(const char *path)
 {
-    fflush(NULL);
-    pid_t child = fork();
+    pid_t child = check_fork();
     if (child == 0) {
         signal(SIGXFSZ, SIG_IGN);
         setrlimit(RLIMIT_FSIZE, &(struct rlimit){.rlim_cur = 10000, .rlim_max = 10000});
@@ -364,8 +363,7 @@ int main(void)
 
     /* In a child process closing frees memory only: the file is the parent's. */
     profile = open_profile("run.json", 1);
-    fflush(NULL);
-    pid_t child = fork();
+    pid_t child = check_fork();
     if (child == 0)
         _exit(dv_profile_close(profile) == DIVVY_OK && files_in_folder() == 1 + temporary ? 0 : 1);
     int end = -1;

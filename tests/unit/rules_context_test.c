@@ -106,10 +106,8 @@ static void *use_default(void *argument)
 /* Runs in a process of its own, which ends as programs end. */
 static bool in_child(void (*run)(void))
 {
-    fflush(NULL);
-    pid_t child = fork();
+    pid_t child = check_fork();
     if (child == 0) {
-        atomic_store(&check_failures, 0);
         run();
         exit(atomic_load(&check_failures) ? EXIT_FAILURE : EXIT_SUCCESS);
     }

@@ -12,10 +12,8 @@
 /* One process each, since a process sees one machine. */
 static void on_machine(const char *variable, const char *value, void (*test)(unsigned), unsigned argument)
 {
-    fflush(NULL);
-    pid_t child = fork();
+    pid_t child = check_fork();
     if (child == 0) {
-        atomic_store(&check_failures, 0);
         limit_time(60);
         setenv(variable, value, 1);
         test(argument);

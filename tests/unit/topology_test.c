@@ -15,10 +15,8 @@
 
 static void on_machine(const char *synthetic, void (*test)(unsigned), unsigned argument)
 {
-    fflush(NULL);
-    pid_t child = fork();
+    pid_t child = check_fork();
     if (child == 0) {
-        atomic_store(&check_failures, 0);
         unsetenv("HWLOC_SYNTHETIC");
         if (synthetic) /* in words, or as a file */
             setenv(strstr(synthetic, ".xml") ? "HWLOC_XMLFILE" : "HWLOC_SYNTHETIC", synthetic, 1);

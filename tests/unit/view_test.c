@@ -136,8 +136,7 @@ int main(void)
     CHECK_EQ(exit_status, 0);
 
     /* Output that cannot be written is told. */
-    fflush(NULL);
-    pid_t child = fork();
+    pid_t child = check_fork();
     if (child == 0) {
         char view_word[] = "view", file[] = "good", *words[] = {view_word, file, NULL};
         dup2(open("/dev/full", O_WRONLY), 1);
