@@ -16,7 +16,7 @@
  * rate to begin with, since the next partition can only be over sooner than planned; so a device is measured in two or
  * three launches, none of which is an experiment only.
  *
- * Every number here was chosen in simulated worlds, see tests/unit/worlds.h: show their table with each change. */
+ * Every number here was chosen in simulated worlds, see schedule/worlds.h: show their table with each change. */
 #include "schedule/schedule.h"
 
 #include <math.h>

@@ -1,10 +1,12 @@
 /* Scenarios: what a text means, what is refused and with which words, and that the shipped tuning worlds are those of
- * the tests of the schedules. */
+ * the schedules. */
 #include "scenario.h"
 
 #include "check.h"
-#include "worlds.h"
+#include "cost.h"
+#include "schedule/worlds.h"
 
+#include <math.h>
 #include <stdbool.h>
 
 static char error[512];
@@ -249,26 +251,33 @@ static void check_limits(void)
 
 /* ---- The shipped ones ---- */
 
-static bool equals(const struct scenario_device *given, const struct world_device *meant)
+static bool equals(const struct scenario_device *given, const struct dv_world_device *meant)
 {
-    bool slows = meant->slows_at_ns > 0;
-    return meant->core == (given->type == SCENARIO_CORE) && meant->core == !given->staged &&
-           given->fixed_ns == meant->fixed_ns && given->ns_per_item == meant->ns_per_item &&
-           given->noise == meant->noise && given->spikes.probability == meant->spikes && given->spikes.times == 8 &&
-           given->build_ns + given->open_ns == meant->ready_ns &&
-           given->slowdown.times == (slows ? meant->slows_by : 1) &&
-           given->slowdown.from_ns == (slows ? meant->slows_at_ns : 0) && given->granule == WORLD_GRANULE;
+    bool slows = meant->slowdown.times > 0, spikes = meant->spikes.probability > 0;
+    return meant->core == (given->type == SCENARIO_CORE) && meant->staged == given->staged &&
+           given->depth == meant->depth + !meant->depth && given->fixed_ns == meant->fixed_ns &&
+           given->ns_per_item == meant->ns_per_item && given->noise == meant->noise &&
+           given->spikes.probability == meant->spikes.probability &&
+           (!spikes || given->spikes.times == meant->spikes.times) && given->open_ns == meant->open_ns &&
+           given->build_ns == meant->build_ns && given->slowdown.times == (slows ? meant->slowdown.times : 1) &&
+           given->slowdown.from_ns == meant->slowdown.from_ns && given->granule == meant->granule;
+}
+
+/* The same work lies in every part of the range. */
+static bool costs_the_same(const struct scenario_cost *given, const struct dv_world_kernel *meant)
+{
+    bool same = true;
+    for (size_t first = 0; first < meant->count; first += meant->count / 64)
+        same = same && fabs(cost_of(given, first, meant->count / 64, meant->count) -
+                            dv_world_cost(meant, first, meant->count / 64)) < 1e-6 * (double)meant->count;
+    return same;
 }
 
 /* Each tuning world is there, device by device. */
 static void check_worlds(void)
 {
-    static const enum scenario_shape shapes[] = {[COST_FLAT] = SCENARIO_FLAT,
-                                                 [COST_BUMP] = SCENARIO_BUMP,
-                                                 [COST_DOWN] = SCENARIO_RAMP,
-                                                 [COST_UP] = SCENARIO_RAMP};
-    for (unsigned w = 0; w < tuning_world_count; w++) {
-        const struct world *world = &tuning_worlds[w];
+    for (unsigned w = 0; w < DV_TUNING_WORLDS; w++) {
+        const struct dv_world *world = &dv_tuning_worlds[w];
         char path[512] = SCENARIOS "/";
         for (const char *at = world->name; *at; at++)
             if (*at != ',')
@@ -281,8 +290,8 @@ static void check_worlds(void)
         }
         const struct scenario_kernel *kernel = scenario_kernel(scenario, "any");
         CHECK_STR(scenario->name, world->name);
-        CHECK_EQ(kernel->count, world->count);
-        CHECK_EQ(kernel->cost.shape, shapes[world->cost]);
+        CHECK_EQ(kernel->count, world->kernel.count);
+        CHECK(costs_the_same(&kernel->cost, &world->kernel));
         CHECK_EQ(scenario->device_count, world->device_count);
         for (unsigned d = 0; d < world->device_count && d < scenario->device_count; d++)
             if (!CHECK(equals(&scenario->devices[d], &world->devices[d])))

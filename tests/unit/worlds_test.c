@@ -1,5 +1,6 @@
 /* Schedules in simulated worlds: how near they come to the time that no schedule can beat. */
-#include "worlds.h"
+#include "schedule/virtual.h"
+#include "schedule/worlds.h"
 
 #include "check.h"
 
@@ -14,50 +15,69 @@ struct score {
     double cold, warm; /* efficiency of the first job, and of the one after six */
 };
 
-/* Mean over seeds. */
-static struct score score(const struct world *world, const struct dv_schedule *schedule, unsigned seeds, uint64_t seed)
+/* What the schedule believes of all but cores. */
+struct belief {
+    double stale;     /* what their rates are multiplied by before the last job of a row; 0: nothing */
+    double misstated; /* the same of their fixed costs; 0: the truth */
+};
+
+/* Before the last job. */
+static void mislead(struct dv_virtual *row, double stale)
 {
+    unsigned classes;
+    struct dv_rate *rates = dv_virtual_rates(row, &classes);
+    for (unsigned r = 1; r < classes && stale > 0; r++)
+        rates[r].ns_per_item *= stale;
+}
+
+static struct score run(const struct dv_world *world, const struct dv_schedule *schedule, uint64_t seed, double stale)
+{
+    struct dv_virtual *row = dv_virtual_open(world, &(struct dv_virtual_options){.schedule = schedule, .seed = seed});
+    struct score score = {0, 0};
+    for (unsigned job = 0; job <= WARM_AFTER; job++) {
+        if (job == WARM_AFTER)
+            mislead(row, stale);
+        struct dv_virtual_job done = dv_virtual_run(row);
+        CHECK(done.done); /* every index is computed once */
+        score = (struct score){job == 0 ? done.efficiency : score.cold, done.efficiency};
+    }
+    dv_virtual_close(row);
+    return score;
+}
+
+/* Mean over seeds. */
+static struct score score(const struct dv_world *world, const struct dv_schedule *schedule, unsigned seeds,
+                          uint64_t seed, const struct belief *belief)
+{
+    struct dv_world_device devices[16];
+    struct dv_world told = *world;
+    told.devices = devices;
+    for (unsigned d = 0; d < world->device_count; d++) {
+        devices[d] = world->devices[d];
+        devices[d].lies = belief->misstated > 0 && !devices[d].core;
+        devices[d].stated.fixed_ns = devices[d].fixed_ns * belief->misstated;
+    }
     struct score mean = {0, 0};
     for (unsigned s = 0; s < seeds; s++) {
-        double efficiencies[WARM_AFTER + 1];
-        world_run(world, schedule, seed + s, WARM_AFTER + 1, efficiencies);
-        for (unsigned job = 0; job <= WARM_AFTER; job++)
-            CHECK(efficiencies[job] > 0); /* every index is computed once */
-        mean.cold += efficiencies[0] / seeds;
-        mean.warm += efficiencies[WARM_AFTER] / seeds;
+        struct score one = run(&told, schedule, seed + s, belief->stale);
+        mean.cold += one.cold / seeds;
+        mean.warm += one.warm / seeds;
     }
     return mean;
 }
 
-struct summary {
-    double mean, median, tenth, worst; /* geometric mean; tenth: of the worst tenth the best */
-};
+static const struct belief truth = {0, 0};
 
-static int by_size(const void *a, const void *b)
+static void tune(struct dv_summary *out_cold, struct dv_summary *out_warm)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-static struct summary summarise(double *values, size_t count)
-{
-    double logs = 0;
-    for (size_t k = 0; k < count; k++)
-        logs += log(fmax(values[k], 1e-9));
-    qsort(values, count, sizeof *values, by_size);
-    return (struct summary){exp(logs / (double)count), values[count / 2], values[count / 10], values[0]};
-}
-
-static void tune(struct summary *out_cold, struct summary *out_warm)
-{
-    double colds[SCHEDULES][32], warms[SCHEDULES][32];
+    double colds[SCHEDULES][DV_TUNING_WORLDS], warms[SCHEDULES][DV_TUNING_WORLDS];
     printf("%-22s", "cold / warm");
     for (unsigned s = 0; s < SCHEDULES; s++)
         printf("  %13s", schedules[s]->name);
-    for (unsigned w = 0; w < tuning_world_count; w++) {
-        printf("\n%-22s", tuning_worlds[w].name);
+    for (unsigned w = 0; w < DV_TUNING_WORLDS; w++) {
+        printf("\n%-22s", dv_tuning_worlds[w].name);
         for (unsigned s = 0; s < SCHEDULES; s++) {
-            struct score got = score(&tuning_worlds[w], schedules[s], SEEDS, 1);
+            struct score got = score(&dv_tuning_worlds[w], schedules[s], SEEDS, 1, &truth);
             colds[s][w] = got.cold;
             warms[s][w] = got.warm;
             printf("  %5.3f / %5.3f", got.cold, got.warm);
@@ -65,8 +85,8 @@ static void tune(struct summary *out_cold, struct summary *out_warm)
     }
     printf("\n%-22s", "geometric mean");
     for (unsigned s = 0; s < SCHEDULES; s++) {
-        out_cold[s] = summarise(colds[s], tuning_world_count);
-        out_warm[s] = summarise(warms[s], tuning_world_count);
+        out_cold[s] = dv_summarise(colds[s], DV_TUNING_WORLDS);
+        out_warm[s] = dv_summarise(warms[s], DV_TUNING_WORLDS);
         printf("  %5.3f / %5.3f", out_cold[s].mean, out_warm[s].mean);
     }
     printf("\n%-22s", "worst");
@@ -76,39 +96,37 @@ static void tune(struct summary *out_cold, struct summary *out_warm)
 }
 
 /* The guarded share when what it believes of the devices beside the cores is wrong. */
-static struct score deceive(const char *what, double stale, double misstated)
+static struct score deceive(const char *what, struct belief belief)
 {
-    double colds[32], warms[32];
-    for (unsigned w = 0; w < tuning_world_count; w++) {
-        struct world world = tuning_worlds[w];
-        world.stale = stale;
-        world.misstated = misstated;
-        struct score got = score(&world, &dv_guarded, SEEDS, 1);
+    double colds[DV_TUNING_WORLDS], warms[DV_TUNING_WORLDS];
+    for (unsigned w = 0; w < DV_TUNING_WORLDS; w++) {
+        struct score got = score(&dv_tuning_worlds[w], &dv_guarded, SEEDS, 1, &belief);
         colds[w] = got.cold;
         warms[w] = got.warm;
     }
-    struct summary cold = summarise(colds, tuning_world_count), warm = summarise(warms, tuning_world_count);
+    struct dv_summary cold = dv_summarise(colds, DV_TUNING_WORLDS), warm = dv_summarise(warms, DV_TUNING_WORLDS);
     printf("%-22s  %5.3f / %5.3f  worst  %5.3f / %5.3f\n", what, cold.mean, warm.mean, cold.worst, warm.worst);
     return (struct score){cold.mean, warm.mean};
 }
 
-static void hold_out(uint64_t seed, struct summary *out_cold, struct summary *out_warm)
+static void hold_out(uint64_t seed, struct dv_summary *out_cold, struct dv_summary *out_warm)
 {
     static double colds[SCHEDULES][HOLD_OUT], warms[SCHEDULES][HOLD_OUT];
     uint64_t random = seed;
     for (unsigned w = 0; w < HOLD_OUT; w++) {
-        struct world world = world_random(&random);
+        struct dv_world_device devices[DV_RANDOM_DEVICES_MAX];
+        struct dv_world world = dv_world_random(&random, devices);
         uint64_t noise = check_random(&random);
         for (unsigned s = 0; s < SCHEDULES; s++) {
-            struct score got = score(&world, schedules[s], 1, noise);
+            struct score got = score(&world, schedules[s], 1, noise, &truth);
             colds[s][w] = got.cold;
             warms[s][w] = got.warm;
         }
     }
     printf("%d random worlds (%llu)  mean  median   10 %%  worst\n", HOLD_OUT, (unsigned long long)seed);
     for (unsigned s = 0; s < SCHEDULES; s++) {
-        out_cold[s] = summarise(colds[s], HOLD_OUT);
-        out_warm[s] = summarise(warms[s], HOLD_OUT);
+        out_cold[s] = dv_summarise(colds[s], HOLD_OUT);
+        out_warm[s] = dv_summarise(warms[s], HOLD_OUT);
         printf("  %-10s cold          %.3f   %.3f  %.3f  %.3f\n", schedules[s]->name, out_cold[s].mean,
                out_cold[s].median, out_cold[s].tenth, out_cold[s].worst);
         printf("  %-10s warm          %.3f   %.3f  %.3f  %.3f\n", schedules[s]->name, out_warm[s].mean,
@@ -118,7 +136,7 @@ static void hold_out(uint64_t seed, struct summary *out_cold, struct summary *ou
 
 int main(void)
 {
-    struct summary cold[SCHEDULES], warm[SCHEDULES];
+    struct dv_summary cold[SCHEDULES], warm[SCHEDULES];
 
     /* On the worlds it was tuned on, the guarded share comes within a tenth of the bound, and never far from it. */
     tune(cold, warm);
@@ -130,10 +148,10 @@ int main(void)
         CHECK(cold[0].mean > cold[s].mean && warm[0].mean > warm[s].mean);
 
     /* It survives a model and a fixed cost that are wrong by factors. */
-    CHECK(deceive("model four times slow", 4, 0).warm > 0.86);
-    CHECK(deceive("model four times fast", 0.25, 0).warm > 0.93);
-    CHECK(deceive("fixed cost five times", 0, 5).cold > 0.89);
-    struct score fifth = deceive("fixed cost a fifth", 0, 0.2);
+    CHECK(deceive("model four times slow", (struct belief){.stale = 4}).warm > 0.86);
+    CHECK(deceive("model four times fast", (struct belief){.stale = 0.25}).warm > 0.93);
+    CHECK(deceive("fixed cost five times", (struct belief){.misstated = 5}).cold > 0.89);
+    struct score fifth = deceive("fixed cost a fifth", (struct belief){.misstated = 0.2});
     CHECK(fifth.cold > 0.72 && fifth.warm > 0.80);
 
     /* In worlds that nothing was tuned on it is the best one too. */
