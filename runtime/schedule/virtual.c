@@ -171,8 +171,14 @@ static bool claim(struct dv_virtual *row, unsigned d, struct task *task)
 
 /* ---- Failing ---- */
 
+/* What was laid out for it is everybody's. */
 static void leave_out(struct dv_virtual *row, unsigned d)
 {
+    struct dv_range home;
+    if (take_of(row, d, true, SIZE_MAX, &home)) {
+        home.attempt = 0;
+        dv_split_return(&row->split, home);
+    }
     row->seats[d].retired = true;
     row->seats[d].here = false;
     row->pasts[d].ready_ns = HUGE_VAL;
