@@ -372,6 +372,18 @@ static const char *basis_name(divvy_bound_basis basis)
     return basis == DIVVY_BOUND_MEASURED ? "measured" : basis == DIVVY_BOUND_MODEL ? "model" : "unknown";
 }
 
+static cJSON *make_losses(struct output *out, const struct dv_losses *losses)
+{
+    cJSON *object = new_object(out);
+    add_real(out, object, "launch_ns", losses->launch_ns);
+    add_real(out, object, "copies_ns", losses->copies_ns);
+    add_real(out, object, "jit_ns", losses->jit_ns);
+    add_real(out, object, "repeated_ns", losses->repeated_ns);
+    add_real(out, object, "waiting_ns", losses->waiting_ns);
+    add_real(out, object, "imbalance_ns", losses->imbalance_ns);
+    return object;
+}
+
 static cJSON *make_job(struct output *out, const struct dv_kept_job *kept)
 {
     const struct dv_job_record *job = &kept->record;
@@ -393,6 +405,8 @@ static cJSON *make_job(struct output *out, const struct dv_kept_job *kept)
         add_real(out, object, "efficiency", job->efficiency);
     else
         add_null(out, object, "efficiency");
+    if (bounded)
+        adopt(out, object, "losses", make_losses(out, &job->losses));
     add_text(out, object, "status", divvy_status_name(job->status));
     if (job->error[0])
         add_text(out, object, "error", job->error);

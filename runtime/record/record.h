@@ -26,11 +26,27 @@ struct dv_use {
     uint64_t partitions, items;
     uint64_t busy_ns;        /* inside accepted partitions */
     uint64_t min_ns, max_ns; /* of one partition */
+    uint64_t last_end_ns;    /* moment when the last of them ended; 0: unknown */
+    uint64_t jit_ns;         /* of busy_ns: building inside launches */
+    uint64_t copies_ns;      /* of busy_ns: sending what every partition reads */
+    uint64_t wasted_ns;      /* beside busy_ns: inside what failed, or what others have computed as well */
     uint64_t fixed_ns;       /* a */
     uint64_t ready_ns;       /* moment when the kernel was ready there; 0: it never was */
     uint64_t build_ns;       /* building during this job */
     double ns_per_item;      /* the model's b; 0: unknown */
     bool parked, retired;
+};
+
+/* Why a job took longer than its bound: what each of these cost it, in its own time. The time that a device lost counts
+ * by the device's speed, so that the bound and these add up to the time reached. What devices did that are not in the
+ * bound, since they came too late or were retired, is waiting that others were spared. */
+struct dv_losses {
+    double launch_ns;    /* fixed costs of partitions, beyond each device's first one */
+    double copies_ns;    /* sending what every partition reads */
+    double jit_ns;       /* building inside launches */
+    double repeated_ns;  /* computing what failed, or what others had computed as well */
+    double waiting_ns;   /* ready and without a partition, though not for the last time */
+    double imbalance_ns; /* between the end of a device's last partition and the end of the job */
 };
 
 /* One finished job. Arrays belong to whoever made the record. */
@@ -50,9 +66,10 @@ struct dv_job_record {
     uint64_t bound_ns; /* 0: unknown */
     divvy_bound_basis bound_basis;
     double efficiency;
+    struct dv_losses losses;
 };
 
-/* Fills the bound: the T at which the capacities of all usable devices, from their fixed costs on and from the
+/* Fills the bound and the losses. The bound is the T at which the capacities of all usable devices, from their fixed costs on and from the
  * moment their kernel is ready, add up to the work done. Work is busy time times relative speed: devices of one
  * class have the same speed, classes compare by nanoseconds per item in this job, or by the model. A device counts
  * as usable unless it was retired; parked and untried ones count by their model; one whose kernel was never ready

@@ -48,6 +48,7 @@ enum dv_standing {
 /* What was computed, added up. */
 struct dv_tally {
     uint64_t partitions, items, busy_ns, min_ns, max_ns;
+    uint64_t last_end_ns; /* the moment when the last one ended; 0: nobody looked */
 };
 
 /* One device's part in a job. */
@@ -59,6 +60,7 @@ struct dv_member {
     divvy_loaded loaded;
     struct dv_tally tally;
     uint64_t ready_ns, build_ns; /* ready_ns 0: since the job began, if it is ready */
+    uint64_t jit_ns, wasted_ns;  /* of accepted partitions; of others */
     _Atomic uint64_t split_ns, combine_ns;
 
     /* Any thread. */
@@ -183,6 +185,8 @@ static inline void dv_tally_add(struct dv_tally *into, const struct dv_tally *fr
         into->min_ns = from->min_ns;
     if (from->max_ns > into->max_ns)
         into->max_ns = from->max_ns;
+    if (from->last_end_ns > into->last_end_ns)
+        into->last_end_ns = from->last_end_ns;
 }
 
 /* All that a member has done, once the job is over. */

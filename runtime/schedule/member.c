@@ -234,6 +234,8 @@ void dv_members_seat_again(struct dv_job *job, int core)
             member->relayed = (struct dv_tally){0};
         DV_UPDATE(member->build_ns, 0);
         DV_UPDATE(member->ready_ns, 0);
+        DV_UPDATE(member->jit_ns, 0);
+        DV_UPDATE(member->wasted_ns, 0);
         DV_UPDATE_ATOMIC(member->split_ns, 0);
         DV_UPDATE_ATOMIC(member->combine_ns, 0);
         DV_UPDATE(member->record_count, 0);

@@ -49,6 +49,10 @@ void dv_job_record(struct dv_job *job, struct dv_job_record *out_record, struct 
             .busy_ns = tally.busy_ns,
             .min_ns = tally.min_ns,
             .max_ns = tally.max_ns,
+            .last_end_ns = tally.last_end_ns,
+            .jit_ns = member->jit_ns,
+            .copies_ns = ready && tally.partitions ? (uint64_t)pace->upload_ns : 0,
+            .wasted_ns = member->wasted_ns,
             .fixed_ns = ready ? (uint64_t)pace->fixed_ns : 0,
             .ready_ns = !ready             ? 0
                         : member->ready_ns ? member->ready_ns

@@ -307,9 +307,9 @@ static bool claim(struct dv_job *job, struct dv_member *member, const struct dv_
 
 /* ---- Settling ---- */
 
-static void tally_one(struct dv_tally *tally, const struct dv_task *task, uint64_t busy_ns)
+static void tally_one(struct dv_tally *tally, const struct dv_task *task, uint64_t busy_ns, uint64_t end_ns)
 {
-    dv_tally_add(tally, &(struct dv_tally){1, task->range.count, busy_ns, busy_ns, busy_ns});
+    dv_tally_add(tally, &(struct dv_tally){1, task->range.count, busy_ns, busy_ns, busy_ns, end_ns});
 }
 
 static void keep_record(struct dv_member *member, const struct dv_task *task, uint64_t end_ns, enum dv_outcome outcome)
@@ -428,7 +428,7 @@ static uint64_t run_here(struct dv_job *job, struct dv_member *member, struct dv
     }
     keep_record(member, task, end, done ? DV_ACCEPTED : DV_FAILED);
     if (done) {
-        tally_one(tally, task, end - task->start_ns);
+        tally_one(tally, task, end - task->start_ns, end);
         tell_schedule(job, member, end, count, end - task->start_ns);
         if (job->latecomers && job->plan.schedule->adaptive)
             consider_latecomers(job, member, end - task->start_ns);
@@ -504,7 +504,9 @@ static void fail_task(struct dv_job *job, struct dv_member *member, struct dv_ta
     dv_task_drop(task);
     if (!win(task))
         return;
-    keep_record(member, task, dv_now_ns(), outcome);
+    uint64_t now = dv_now_ns();
+    keep_record(member, task, now, outcome);
+    member->wasted_ns += now - task->start_ns;
     if (task->partition.touched && job->writes_in_place) {
         dv_job_stop(job, true, DIVVY_DEVICE_LOST, dv_error_text());
         dv_job_account(job, task->range.count, 0);
@@ -540,7 +542,10 @@ static void accept_task(struct dv_job *job, struct dv_member *member, struct dv_
     task->start_ns = begin_ns;
     keep_record(member, task, settled, accepted ? DV_ACCEPTED : DV_FAILED);
     if (accepted) {
-        tally_one(&member->tally, task, useful_ns(task, settled - begin_ns));
+        uint64_t busy = settled - begin_ns, useful = useful_ns(task, busy), jit = task->partition.timing.jit_ns;
+        tally_one(&member->tally, task, useful, settled);
+        member->wasted_ns += busy - useful;
+        member->jit_ns += jit < useful ? jit : 0; /* devices may say anything */
         tell_schedule(job, member, settled, task->partition.count, settled - begin_ns);
     }
     dv_job_account(job, task->range.count, 0);

@@ -66,6 +66,77 @@ static void compare_with_halving(uint64_t *random)
         CHECK_EQ(job.bound_ns, (uint64_t)1000 * MS);
 }
 
+/* The bound and what was lost add up to the time reached, whatever the devices did. */
+static void add_up(uint64_t *random)
+{
+    struct dv_use uses[12] = {0};
+    size_t count = 1 + check_random(random) % 12;
+    uint64_t wall_ns = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t fixed_ns = check_random(random) % 3000, partitions = check_random(random) % 20;
+        uint64_t busy_ns = partitions * (fixed_ns + check_random(random) % MS),
+                 late = check_random(random) % 4 ? 0 : MS;
+        uint64_t wasted_ns = check_random(random) % 5 ? 0 : check_random(random) % MS;
+        uint64_t ends_ns = late + busy_ns + wasted_ns + check_random(random) % MS;
+        uses[i] = (struct dv_use){.device_class = (unsigned)(i / 3),
+                                  .partitions = partitions,
+                                  .items = partitions * 1000,
+                                  .busy_ns = busy_ns,
+                                  .jit_ns = busy_ns / (1 + check_random(random) % 50),
+                                  .copies_ns = busy_ns / 100,
+                                  .wasted_ns = wasted_ns,
+                                  .fixed_ns = fixed_ns,
+                                  .ready_ns = START + late,
+                                  .last_end_ns = partitions ? START + ends_ns : 0,
+                                  .ns_per_item = 100,
+                                  .retired = check_random(random) % 6 == 0};
+        wall_ns = ends_ns > wall_ns ? ends_ns : wall_ns;
+    }
+    struct dv_job_record job = job_of(count, uses, wall_ns + 1);
+    const struct dv_losses *losses = &job.losses;
+    double lost = losses->launch_ns + losses->copies_ns + losses->jit_ns + losses->repeated_ns + losses->waiting_ns +
+                  losses->imbalance_ns;
+    if (job.bound_basis != DIVVY_BOUND_UNKNOWN)
+        CHECK(fabs((double)job.bound_ns + lost - (double)(job.end_ns - job.start_ns)) < 2);
+}
+
+/* Two devices alike: one has 8 ms of work, the other 4 and then nothing; one millisecond is lost to launches. */
+static void tell_losses(void)
+{
+    struct dv_use uses[] = {
+        {.partitions = 3,
+         .items = 800,
+         .busy_ns = 8 * MS,
+         .fixed_ns = MS / 2,
+         .ready_ns = 1,
+         .last_end_ns = START + 8 * MS},
+        {.partitions = 1,
+         .items = 500,
+         .busy_ns = 4 * MS,
+         .fixed_ns = MS / 2,
+         .ready_ns = 1,
+         .last_end_ns = START + 4 * MS},
+    };
+    struct dv_job_record job = job_of(2, uses, 8 * MS);
+    CHECK(near((double)job.bound_ns, 5.5 * MS));
+    CHECK(near(job.losses.launch_ns, 0.5 * MS)); // two launches more than one each, half of the speed
+    CHECK(near(job.losses.imbalance_ns, 2 * MS));
+    CHECK(fabs(job.losses.waiting_ns) < 2 && job.losses.copies_ns == 0 && job.losses.jit_ns == 0);
+
+    /* What others have computed as well, and what every partition reads. */
+    uses[1] = (struct dv_use){.partitions = 1,
+                              .items = 300,
+                              .busy_ns = 4 * MS,
+                              .wasted_ns = 3 * MS,
+                              .copies_ns = MS,
+                              .fixed_ns = MS / 2,
+                              .ready_ns = 1,
+                              .last_end_ns = START + 7 * MS};
+    job = job_of(2, uses, 8 * MS);
+    CHECK(near(job.losses.repeated_ns, 1.5 * MS) && near(job.losses.copies_ns, 0.5 * MS));
+    CHECK(near(job.losses.imbalance_ns, 0.5 * MS));
+}
+
 int main(void)
 {
     uint64_t random = check_seed();
@@ -171,5 +242,8 @@ int main(void)
     /* The bound solves its equation: random devices, classes, fixed costs and starts against halving. */
     for (int i = 0; i < 2000; i++)
         compare_with_halving(&random);
+    tell_losses();
+    for (int k = 0; k < 2000; k++)
+        add_up(&random);
     return check_summary();
 }

@@ -78,6 +78,11 @@ static void add_job(struct result *result, cJSON *jobs, const struct dv_view *vi
     add_text(result, object, "bound_basis", job->bound_basis);
     add_known(result, object, "efficiency", dv_view_efficiency(job->bound_ns, job->time_ns));
 
+    cJSON *losses = cJSON_AddObjectToObject(object, "losses_ns");
+    keep(result, losses);
+    for (int k = 0; k < DV_LOSSES; k++)
+        add_number(result, losses, dv_view_losses[k], job->losses_ns[k]);
+
     cJSON *devices = add_array(result, object, "devices");
     for (size_t i = 0; i < job->use_count; i++) {
         const struct dv_view_use *use = &job->uses[i];

@@ -3,6 +3,7 @@
 #include <cjson/cJSON.h>
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,6 +102,18 @@ static bool read_devices(struct dv_view *view, const cJSON *profile)
 }
 
 /* ---- Jobs ---- */
+
+const char *const dv_view_losses[DV_LOSSES] = {"launch", "copies", "jit", "repeated", "waiting", "imbalance"};
+
+static void read_losses(struct dv_view_job *job, const cJSON *json)
+{
+    const cJSON *losses = cJSON_GetObjectItemCaseSensitive(json, "losses");
+    for (int k = 0; k < DV_LOSSES; k++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s_ns", dv_view_losses[k]);
+        job->losses_ns[k] = number(losses, name);
+    }
+}
 
 static int by_device_and_start(const void *left, const void *right)
 {
@@ -214,6 +227,7 @@ static bool read_jobs(struct dv_view *view, const cJSON *profile)
             .error = text(object, "error"),
             .bound_basis = text(object, "bound_basis"),
         };
+        read_losses(job, object);
         if (!read_uses(view, job, object) || !read_partitions(view, job, object))
             return false;
     }

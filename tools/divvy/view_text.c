@@ -187,6 +187,20 @@ static void put_use(const struct dv_view_use *use, const char *id, const struct 
     fputc('\n', style->out);
 }
 
+/* Those that a reader would see in the job's time. */
+static void put_losses(const struct dv_view_job *job, const struct dv_style *style)
+{
+    const char *before = "  beyond the bound: ";
+    for (int k = 0; k < DV_LOSSES; k++) {
+        if (job->losses_ns[k] < job->time_ns / 1000)
+            continue;
+        fprintf(style->out, "%s%s %s", before, dv_view_losses[k], dv_duration(job->losses_ns[k]).text);
+        before = ", ";
+    }
+    if (before[0] == ',')
+        fputc('\n', style->out);
+}
+
 static void put_uses(const struct dv_view *view, const struct dv_view_job *job, const struct dv_style *style)
 {
     struct dv_view_use all = {0};
@@ -218,6 +232,7 @@ static void put_uses(const struct dv_view *view, const struct dv_view_job *job, 
         put_use(&all, "in all", job, all_idle_ns, style);
 
     dv_ink(style, DV_DIM);
+    put_losses(job, style);
     fprintf(style->out, "  overhead: split %s, combine %s", dv_duration(job->split_ns).text,
             dv_duration(job->combine_ns).text);
     if (all.build_ns > 0)
