@@ -21,38 +21,14 @@
 
 #include <math.h>
 
-#define GUARD 8.0               /* phi = 1 / (1 + GUARD U) */
-#define GUARD_LEAST 0.08        /* and at least this */
-#define FLOOR 2.0               /* what may go wrong in a partition that is not cut smaller, in fixed costs */
-#define UNCERTAIN_LEAST 0.02    /* no rate is better known */
-#define UNCERTAIN_UNPROVEN 0.25 /* until it was seen in this job */
-#define UNCERTAIN_NEW 0.7       /* a class of which nothing or a bound is known */
-#define TELLING 0.3             /* a time is fitted if this part of it is not the fixed cost */
-#define TELLING_FIRST 8.0       /* the first of a class, which is the shortest: if it is so many fixed costs long */
-#define FIRST_CORE 64           /* indices: less than a core's fixed cost for anything but heavy bodies */
-#define LAUNCH_BLINDLY_NS 1e6   /* a launch that costs less needs no comparison with others */
-#define LATECOMER_NS 1e6        /* cores' partitions while devices may come: 2 us of claiming in it are nothing */
-
-static double uncertainty_of(const struct dv_plan *plan, const struct dv_pace *pace)
-{
-    const struct dv_rate *rate = &plan->rates[pace->rate];
-    if (rate->ns_per_item <= 0)
-        return UNCERTAIN_NEW;
-    double u = fmax(rate->uncertainty, UNCERTAIN_LEAST);
-    return pace->samples ? u : fmax(u, UNCERTAIN_UNPROVEN);
-}
-
-/* Nanoseconds per item on device d, as far as this job knows; 0: unknown. */
-static double pace_ns(const struct dv_plan *plan, unsigned d)
-{
-    return plan->rates[plan->paces[d].rate].ns_per_item * plan->paces[d].correction;
-}
-
-/* When d could begin to compute something new. */
-static double start_of(const struct dv_pace *pace, double now)
-{
-    return fmax(now, pace->free_at_ns) + pace->fixed_ns + (pace->served ? 0 : pace->upload_ns);
-}
+#define GUARD 8.0             /* phi = 1 / (1 + GUARD U) */
+#define GUARD_LEAST 0.08      /* and at least this */
+#define FLOOR 2.0             /* what may go wrong in a partition that is not cut smaller, in fixed costs */
+#define TELLING 0.3           /* a time is fitted if this part of it is not the fixed cost */
+#define TELLING_FIRST 8.0     /* the first of a class, which is the shortest: if it is so many fixed costs long */
+#define FIRST_CORE 64         /* indices: less than a core's fixed cost for anything but heavy bodies */
+#define LAUNCH_BLINDLY_NS 1e6 /* a launch that costs less needs no comparison with others */
+#define LATECOMER_NS 1e6      /* cores' partitions while devices may come: 2 us of claiming in it are nothing */
 
 /* The moment at which all that take part finish together, `remaining` done; `without` is left out (pace_count:
  * nobody). Devices that could only begin later do not take part: leaving them out moves the moment, so it is solved
@@ -64,8 +40,8 @@ static double finish_together(const struct dv_plan *plan, double now, double rem
         double speed = 0, head_start = 0;
         for (unsigned d = 0; d < plan->pace_count; d++) {
             const struct dv_pace *pace = &plan->paces[d];
-            double ns = pace_ns(plan, d), start;
-            if (d == without || pace->stand != DV_HERE || ns <= 0 || (start = start_of(pace, now)) >= finish)
+            double ns = dv_plan_pace_ns(plan, d), start;
+            if (d == without || pace->stand != DV_HERE || ns <= 0 || (start = dv_plan_start_ns(pace, now)) >= finish)
                 continue;
             speed += 1 / ns;
             head_start += start / ns;
@@ -83,21 +59,16 @@ static double worst_uncertainty(const struct dv_plan *plan)
     double worst = 0;
     for (unsigned d = 0; d < plan->pace_count; d++)
         if (plan->paces[d].stand == DV_HERE)
-            worst = fmax(worst, uncertainty_of(plan, &plan->paces[d]));
+            worst = fmax(worst, dv_plan_uncertainty(plan, d));
     return worst;
 }
 
 static struct dv_ask give(struct dv_plan *plan, unsigned d, double now, double wanted, size_t remaining,
                           enum dv_reason reason)
 {
-    struct dv_pace *pace = &plan->paces[d];
     size_t requested = wanted < 1 ? 1 : wanted < (double)remaining ? (size_t)wanted : remaining;
     size_t count = dv_plan_round(plan, d, requested, remaining);
-    double expected = dv_plan_expect_ns(plan, d, count);
-    pace->served = true;
-    pace->free_at_ns = fmax(pace->free_at_ns, now) + expected;
-    if (pace->asked < 2)
-        pace->asked_ns[pace->asked++] = expected;
+    dv_plan_commit(plan, d, now, count);
     return (struct dv_ask){.count = count, .requested = requested, .reason = reason};
 }
 
@@ -137,9 +108,9 @@ static double patience_ns(const struct dv_plan *plan, unsigned d)
 static struct dv_ask share(struct dv_plan *plan, unsigned d, double now, size_t remaining)
 {
     const struct dv_pace *pace = &plan->paces[d];
-    double ns = pace_ns(plan, d), launch = pace->fixed_ns / ns, uncertainty = worst_uncertainty(plan);
+    double ns = dv_plan_pace_ns(plan, d), launch = pace->fixed_ns / ns, uncertainty = worst_uncertainty(plan);
     double finish = finish_together(plan, now, (double)remaining, plan->pace_count);
-    double fair = fmax((finish - start_of(pace, now)) / ns, 0);
+    double fair = fmax((finish - dv_plan_start_ns(pace, now)) / ns, 0);
     double guarded = fair * fmax(1 / (1 + GUARD * uncertainty), GUARD_LEAST);
     double low = fmin(fair, launch * FLOOR / uncertainty), wanted = fmax(guarded, low);
     enum dv_reason reason = pace->learning ? DV_PROBE : guarded >= low ? DV_SHARE : DV_FLOOR;
@@ -156,12 +127,12 @@ static struct dv_ask share(struct dv_plan *plan, unsigned d, double now, size_t 
 static struct dv_ask next(struct dv_plan *plan, unsigned d, uint64_t now_ns, size_t remaining)
 {
     struct dv_pace *pace = &plan->paces[d];
-    double now = (double)now_ns, ns = pace_ns(plan, d), without = HUGE_VAL;
+    double now = (double)now_ns, ns = dv_plan_pace_ns(plan, d), without = HUGE_VAL;
     if (pace->stand == DV_PARKED)
         return (struct dv_ask){.count = 0};
     if (!pace->core) {
         without = finish_together(plan, now, (double)remaining, d);
-        if (start_of(pace, now) + fmin((double)pace->granule, (double)remaining) * ns >= without) {
+        if (dv_plan_start_ns(pace, now) + fmin((double)pace->granule, (double)remaining) * ns >= without) {
             pace->stand = DV_PARKED;
             return (struct dv_ask){.count = 0};
         }
@@ -174,7 +145,7 @@ static void learn(struct dv_plan *plan, unsigned d, double ns_per_item, bool tel
 {
     struct dv_rate *rate = &plan->rates[plan->paces[d].rate];
     rate->ns_per_item = ns_per_item;
-    rate->uncertainty = telling ? UNCERTAIN_UNPROVEN : UNCERTAIN_NEW;
+    rate->uncertainty = telling ? DV_UNPROVEN : DV_UNKNOWN;
     for (unsigned mate = 0; mate < plan->pace_count; mate++) { /* one of a class learns for all */
         if (plan->paces[mate].rate == plan->paces[d].rate) {
             plan->paces[mate].learning = !telling;
@@ -219,11 +190,11 @@ static bool done(struct dv_plan *plan, unsigned d, uint64_t now_ns, size_t count
         pace->asked--;
         pace->asked_ns[0] = pace->asked_ns[1];
     }
-    if (news || (pace->learning && (telling || bound < pace_ns(plan, d)))) {
+    if (news || (pace->learning && (telling || bound < dv_plan_pace_ns(plan, d)))) {
         learn(plan, d, bound, telling);
     } else if (telling) {
         correct(plan, pace, body, count);
-    } else if (bound < pace_ns(plan, d)) {
+    } else if (bound < dv_plan_pace_ns(plan, d)) {
         pace->correction = bound / rate->ns_per_item;
     }
     pace->samples += telling;
@@ -237,14 +208,14 @@ static void lay_out(const struct dv_plan *plan, size_t *sizes)
 {
     double speed = 0;
     for (unsigned d = 0; d < plan->pace_count; d++)
-        speed += pace_ns(plan, d) > 0 && !plan->paces[d].out ? 1 / pace_ns(plan, d) : 0;
+        speed += dv_plan_pace_ns(plan, d) > 0 && !plan->paces[d].out ? 1 / dv_plan_pace_ns(plan, d) : 0;
     dv_plan_lay_out_cores(plan, sizes);
     if (plan->core_count == 0 || speed <= 0)
         return;
     size_t far = 0;
     for (unsigned d = 0; d < plan->pace_count; d++) {
-        if (!plan->paces[d].core && !plan->paces[d].out && pace_ns(plan, d) > 0) {
-            sizes[d] = (size_t)((double)plan->count * (1 / pace_ns(plan, d) / speed));
+        if (!plan->paces[d].core && !plan->paces[d].out && dv_plan_pace_ns(plan, d) > 0) {
+            sizes[d] = (size_t)((double)plan->count * (1 / dv_plan_pace_ns(plan, d) / speed));
             far += sizes[d];
         }
     }
@@ -258,4 +229,4 @@ static void lay_out(const struct dv_plan *plan, size_t *sizes)
 }
 
 const struct dv_schedule dv_guarded = {
-    .name = "guarded", .adaptive = true, .lay_out = lay_out, .next = next, .done = done};
+    .name = "guarded", .adaptive = true, .lay_out = lay_out, .next = next, .done = done, .take_over = dv_take_over};

@@ -2,6 +2,7 @@
 #include "base/status.h"
 #include "schedule/schedule.h"
 
+#include <math.h>
 #include <string.h>
 
 divvy_status dv_schedule_find(const char *name, const struct dv_schedule **out_schedule)
@@ -66,6 +67,35 @@ size_t dv_plan_round(const struct dv_plan *plan, unsigned d, size_t count, size_
     if (count > remaining || remaining - count < granule)
         count = remaining;
     return pace->cap && count > pace->cap ? pace->cap : count;
+}
+
+double dv_plan_pace_ns(const struct dv_plan *plan, unsigned d)
+{
+    return plan->rates[plan->paces[d].rate].ns_per_item * plan->paces[d].correction;
+}
+
+double dv_plan_uncertainty(const struct dv_plan *plan, unsigned d)
+{
+    const struct dv_rate *rate = &plan->rates[plan->paces[d].rate];
+    if (rate->ns_per_item <= 0)
+        return DV_UNKNOWN;
+    double u = fmax(rate->uncertainty, DV_KNOWN_BEST);
+    return plan->paces[d].samples ? u : fmax(u, DV_UNPROVEN);
+}
+
+double dv_plan_start_ns(const struct dv_pace *pace, double now)
+{
+    return fmax(now, pace->free_at_ns) + pace->fixed_ns + (pace->served ? 0 : pace->upload_ns);
+}
+
+void dv_plan_commit(struct dv_plan *plan, unsigned d, double now, size_t count)
+{
+    struct dv_pace *pace = &plan->paces[d];
+    double expected = dv_plan_expect_ns(plan, d, count);
+    pace->served = true;
+    pace->free_at_ns = fmax(pace->free_at_ns, now) + expected;
+    if (pace->asked < 2)
+        pace->asked_ns[pace->asked++] = expected;
 }
 
 double dv_plan_expect_ns(const struct dv_plan *plan, unsigned d, size_t count)

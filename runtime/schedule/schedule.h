@@ -112,6 +112,10 @@ struct dv_schedule {
                                     unsigned flight_count);
 };
 
+/* The take_over of schedules that know rates. */
+struct dv_takeover dv_take_over(struct dv_plan *plan, unsigned d, uint64_t now_ns, const struct dv_flight *flights,
+                                unsigned flight_count);
+
 extern const struct dv_schedule dv_static, dv_dynamic, dv_guided, dv_guarded;
 
 /* The schedule of this name. INVALID with the names there are. */
@@ -127,6 +131,22 @@ void dv_plan_lay_out_cores(const struct dv_plan *plan, size_t *sizes);
 /* `count` in multiples of the device's granule, at least one, within its cap; all that remains if the rest would be
  * smaller than a granule. */
 size_t dv_plan_round(const struct dv_plan *plan, unsigned d, size_t count, size_t remaining);
+
+/* Nanoseconds per item on device `d`, as far as this job knows; 0: unknown. */
+double dv_plan_pace_ns(const struct dv_plan *plan, unsigned d);
+
+/* How uncertain that is: a rate's own, but no rate is better known than the first; until a device was seen in this job at
+ * least the second, and the third where nothing or a bound is known. */
+#define DV_KNOWN_BEST 0.02
+#define DV_UNPROVEN 0.25
+#define DV_UNKNOWN 0.7
+double dv_plan_uncertainty(const struct dv_plan *plan, unsigned d);
+
+/* When a device could begin to compute something new. */
+double dv_plan_start_ns(const struct dv_pace *pace, double now);
+
+/* Device `d` is given `count` indices at that moment. */
+void dv_plan_commit(struct dv_plan *plan, unsigned d, double now, size_t count);
 
 /* The expected duration of `count` indices on device `d`; 0 if nothing is known. */
 double dv_plan_expect_ns(const struct dv_plan *plan, unsigned d, size_t count);

@@ -394,17 +394,23 @@ static void end_oldest(struct dv_virtual *row, unsigned d)
 static void come(struct dv_virtual *row, unsigned d)
 {
     struct seat *seat = &row->seats[d];
-    bool fit = true;
-    for (unsigned k = 0; k < seat->queued; k++) {
-        const struct dv_world_course *course = &seat->tasks[(seat->oldest + k) % 2].course;
-        fit = fit && course->outcome == DV_WORLD_DONE && course->end_ns <= row->now_ns;
-    }
-    seat->queued = 0;
+    const struct dv_schedule *schedule = row->plan.schedule;
     set_event(row, d, HUGE_VAL);
-    if (!fit) {
-        leave_out(row, d);
-        return;
+    for (; seat->queued > 0; seat->queued--) {
+        const struct task *task = &seat->tasks[seat->oldest];
+        if (task->course.outcome != DV_WORLD_DONE || task->course.end_ns > row->now_ns) {
+            seat->queued = 0;
+            leave_out(row, d);
+            return;
+        }
+        double began = fmax(task->start_ns, seat->previous_end_ns); /* the job did not wait, but it is worth knowing */
+        if (schedule->done)
+            schedule->done(&row->plan, d, (uint64_t)row->now_ns, task->range.count,
+                           whole_ns(task->course.end_ns - began));
+        seat->previous_end_ns = task->course.end_ns;
+        seat->oldest = (seat->oldest + 1) % 2;
     }
+    seat->previous_end_ns = row->now_ns;
     seat->here = true;
     row->plan.paces[d].stand = DV_HERE;
     row->uses[d].ready_ns = whole_ns(row->now_ns);
@@ -449,7 +455,7 @@ static bool begin_job(struct dv_virtual *row)
         struct dv_pace *pace = &plan->paces[d];
         double at = arrival_ns(row, d);
         seat->here = false;
-        seat->previous_end_ns = row->now_ns;
+        seat->previous_end_ns = seat->queued ? seat->previous_end_ns : row->now_ns;
         row->pasts[d].has_all = false;
         pace->out = seat->retired = at == HUGE_VAL;
         pace->stand = at <= row->now_ns ? DV_HERE : DV_AWAY; /* expected, before it has asked */

@@ -390,6 +390,58 @@ static void test_guarded_learns(void)
     CHECK(fabs(dv_plan_expect_ns(&game.plan, 1, 1000) - 1.001e6) < 1);
 }
 
+/* What the device of the usual game works on: 1000 indices, for a millisecond from the moment 0 on. */
+static struct dv_takeover take_over(struct game *game, size_t left, bool whole, double now)
+{
+    const struct dv_flight flight = {.device = 2, .count = left, .whole = whole, .end_ns = 1e6};
+    return dv_guarded.take_over(&game->plan, 0, (uint64_t)now, &flight, 1);
+}
+
+static void test_taking_over(void)
+{
+    struct game game;
+
+    /* As long as the device is expected to end before the cores would, it is waited for; when it is long overdue they take
+     * its work over, from the moment on that they were told, and not before. */
+    usual(&dv_guarded, &game);
+    know(&game, 1000, 1000, 0.02);
+    game.paces[2].samples = 1;
+    struct dv_takeover first = take_over(&game, 1000, false, 0.6e6);
+    CHECK(first.count == 0 && first.again_ns > 1e6 && first.again_ns < 2e6);
+    CHECK_EQ(take_over(&game, 1000, false, first.again_ns - 1e4).count, 0);
+    struct dv_takeover then = take_over(&game, 1000, false, first.again_ns + 1);
+    CHECK(then.count > 0 && then.count <= 500);
+
+    /* What is left is worth it at once if the cores are fast; the second core then finds less for itself. */
+    usual(&dv_guarded, &game);
+    know(&game, 100, 1000, 0.02);
+    struct dv_takeover one = take_over(&game, 1000, false, 0.1e6);
+    CHECK(one.count > 0 && one.count < 1000 && game.paces[0].free_at_ns > 0.1e6);
+    const struct dv_flight rest = {.device = 2, .count = 1000 - one.count, .end_ns = 1e6};
+    struct dv_takeover two = dv_guarded.take_over(&game.plan, 1, 100000, &rest, 1);
+    CHECK(two.count > 0 && two.count <= rest.count);
+
+    /* Of several the last to end is the one that the job waits for. */
+    const struct dv_flight flights[] = {{.device = 2, .count = 10, .end_ns = 2e6},
+                                        {.device = 2, .count = 1000, .began_ns = 2e6, .end_ns = 3e6},
+                                        {.device = 2, .count = 10, .end_ns = 1e6}};
+    usual(&dv_guarded, &game);
+    know(&game, 100, 1000, 0.02);
+    CHECK_EQ(dv_guarded.take_over(&game.plan, 0, 100000, flights, 3).flight, 1);
+
+    /* One that adds to a sum is taken over whole, and claimed as anything else is. */
+    usual(&dv_guarded, &game);
+    know(&game, 100, 1000, 0.02);
+    CHECK_EQ(take_over(&game, 1000, true, 0.1e6).count, 1000);
+    CHECK_EQ(game.paces[0].asked, 0);
+
+    /* Nobody knows how fast the cores are, or nothing flies: then never. */
+    usual(&dv_guarded, &game);
+    CHECK(take_over(&game, 1000, false, 1e9).again_ns == HUGE_VAL);
+    know(&game, 100, 1000, 0.02);
+    CHECK(dv_guarded.take_over(&game.plan, 0, 0, NULL, 0).again_ns == HUGE_VAL);
+}
+
 /* How long one answer takes with many devices: printed, since machines differ. */
 static void time_next(void)
 {
@@ -432,6 +484,7 @@ int main(void)
     test_guarded_shares();
     test_guarded_parks();
     test_guarded_learns();
+    test_taking_over();
     test_every_plan(&random);
     time_next();
     return check_summary();

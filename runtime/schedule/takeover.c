@@ -1,0 +1,95 @@
+/* Duplication: rather than wait for a device that works on copies, idle cores compute its indices again.
+ *
+ * Only the last to end is worth it, since the job lasts as long as that one. And only all of what it has left: its launch
+ * does not end earlier for being asked for less. So the question is whether the cores together, each from when it is free,
+ * would be done with that before the device is. A device that should have ended takes half as long again as it has
+ * taken, wherever one looks from: the longer it is overdue, the less is expected of it.
+ *
+ * Pieces come from the back, each a part of the core's share: what nobody has taken over when the device ends after all
+ * is accepted from it. */
+#include "schedule/schedule.h"
+
+#include <math.h>
+
+#define MARGIN 1.1    /* how much longer the device must be expected to take */
+#define OVERDUE 0.5   /* of the time it has taken is what an overdue device takes more */
+#define TOLERANCE 2.0 /* uncertainties after which it is */
+#define PIECE 0.5     /* of the core's share */
+#define LAUNCHES 8.0  /* a piece is worth so many fixed costs of a core, at least */
+
+/* The moment from which on a device is overdue: within its rate's error it may still be on time. */
+static double overdue_ns(const struct dv_plan *plan, const struct dv_flight *flight)
+{
+    double u = dv_plan_uncertainty(plan, flight->device);
+    return flight->end_ns + TOLERANCE * u * (flight->end_ns - flight->began_ns);
+}
+
+static double expected_end(const struct dv_plan *plan, const struct dv_flight *flight, double now)
+{
+    double overdue = overdue_ns(plan, flight);
+    return now <= flight->end_ns ? flight->end_ns : now <= overdue ? overdue : now + OVERDUE * (now - flight->began_ns);
+}
+
+static unsigned last_to_end(const struct dv_plan *plan, const struct dv_flight *flights, unsigned count, double now)
+{
+    unsigned last = 0;
+    for (unsigned f = 1; f < count; f++)
+        if (expected_end(plan, &flights[f], now) > expected_end(plan, &flights[last], now))
+            last = f;
+    return last;
+}
+
+/* When the cores, each from when it is free, would have computed `count` indices; HUGE_VAL: never. As in the rule, those
+ * who could only begin later do not take part. */
+static double cores_finish(const struct dv_plan *plan, double now, double count)
+{
+    double finish = HUGE_VAL;
+    for (;;) {
+        double speed = 0, head_start = 0;
+        for (unsigned c = 0; c < plan->pace_count; c++) {
+            const struct dv_pace *pace = &plan->paces[c];
+            double ns = dv_plan_pace_ns(plan, c), start;
+            if (!pace->core || pace->stand != DV_HERE || ns <= 0 || (start = dv_plan_start_ns(pace, now)) >= finish)
+                continue;
+            speed += 1 / ns;
+            head_start += start / ns;
+        }
+        double solved = speed > 0 ? (count + head_start) / speed : HUGE_VAL;
+        if (!(solved < finish))
+            return finish;
+        finish = solved;
+    }
+}
+
+/* How many indices of those left core d takes. */
+static size_t piece_of(const struct dv_plan *plan, unsigned d, double now, double finish, size_t left)
+{
+    const struct dv_pace *pace = &plan->paces[d];
+    double ns = dv_plan_pace_ns(plan, d), share = (finish - dv_plan_start_ns(pace, now)) / ns;
+    double wanted = fmax(PIECE * share, fmin(share, LAUNCHES * pace->fixed_ns / ns));
+    if (!(wanted > 0))
+        return 0; /* the others are done before this one has begun */
+    return dv_plan_round(plan, d, wanted < (double)left ? (size_t)wanted : left, left);
+}
+
+struct dv_takeover dv_take_over(struct dv_plan *plan, unsigned d, uint64_t now_ns, const struct dv_flight *flights,
+                                unsigned flight_count)
+{
+    struct dv_takeover none = {.again_ns = HUGE_VAL};
+    if (flight_count == 0)
+        return none;
+    double now = (double)now_ns;
+    unsigned f = last_to_end(plan, flights, flight_count, now);
+    const struct dv_flight *flight = &flights[f];
+    double finish = cores_finish(plan, now, (double)flight->count), needed = MARGIN * (finish - now);
+    if (finish == HUGE_VAL || dv_plan_pace_ns(plan, d) <= 0)
+        return none;
+    if (now + needed >= expected_end(plan, flight, now)) {
+        none.again_ns = fmax(flight->began_ns + needed / OVERDUE, overdue_ns(plan, flight)) + 1;
+        return none;
+    }
+    size_t count = flight->whole ? flight->count : piece_of(plan, d, now, finish, flight->count);
+    if (count > 0 && !flight->whole)
+        dv_plan_commit(plan, d, now, count);
+    return (struct dv_takeover){.flight = f, .count = count, .again_ns = count ? now : HUGE_VAL};
+}
