@@ -89,7 +89,7 @@ typedef struct divvy_options {
     const char *devices;     /* DIVVY_DEVICES: "cpu:0-3,opencl:0,opencl:name~Radeon,opencl:0/2" */
     int threads;             /* DIVVY_THREADS: cores to use; -1 all, -2 all but one */
     const char *bind;        /* DIVVY_BIND: "compact", "scatter", "none" or a list of cores "0,2-5" */
-    const char *schedule;    /* DIVVY_SCHEDULE: "guarded", "static", "dynamic", "guided" */
+    const char *schedule;    /* DIVVY_SCHEDULE: "guarded", "static", "tss" ...; see divvy_call_options */
     size_t partition;        /* DIVVY_PARTITION: a fixed partition size, in indices */
     const char *profile;     /* DIVVY_PROFILE: where divvy_close writes the profile (%p process, %t time) */
     int profile_jobs;        /* DIVVY_PROFILE_JOBS: first and last jobs per kernel that keep partitions */
@@ -191,6 +191,25 @@ DIVVY_API divvy_status divvy_prepare_kernel(divvy *dv, const divvy_kernel *kerne
 DIVVY_API void divvy_fail(divvy_status status, const char *text);
 
 /* ---- Options of one call --------------------------------------------------------------------- */
+
+/* Schedules, by which partitions are sized:
+ *
+ *     guarded     (default) learns the devices' speeds and gives each as much of its share as is safe
+ *     static      one partition for each device, by what was learned of its class; equal ones before
+ *     dynamic     partitions of one size: `partition`, else a 64th of the job
+ *     guided      half of an equal part of what remains, at least `partition`
+ *     tss, fac2   shrinking sizes: by a constant step; in batches of halves
+ *     awf-c, af   shrinking sizes, by what each device took for its partitions of this job so far
+ *     hguided:cpu=1,opencl:0=8   guided by powers that are given, to a device by its id, its class or its
+ *                 backend; 1 if none is
+ *     iterative   one partition for each device, by what each took in the last calls of the same kernel and
+ *                 size: for loops over time steps, whose work lies the same in every call
+ *     replay:FILE as in the profile FILE: the n-th job of a kernel over a count is divided at the boundaries
+ *                 of the n-th one there, each partition to the device that had it. A job that is not there with
+ *                 all of its partitions, or whose devices are not all here, is guarded, with one warning. The
+ *                 partitions of a device that fails meanwhile are left to the others
+ *
+ * With a fixed `partition` all but guided are dynamic. */
 
 /* The last member, `with`, of every kernel's arguments. Zero means "as opened", -1 "none". */
 typedef struct divvy_call_options {

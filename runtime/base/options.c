@@ -33,19 +33,20 @@ struct row {
     size_t out; /* offset in dv_settings */
     enum field field;
     size_t in;                  /* offset in divvy_options */
-    const char *const *choices; /* for parse_choice, parse_name: ends with NULL */
+    const char *const *choices; /* for parse_choice, parse_schedule: ends with NULL */
 };
 
 static bool parse_text(const struct row *row, const char *text, void *out);
 static bool parse_backends(const struct row *row, const char *text, void *out);
 static bool parse_threads(const struct row *row, const char *text, void *out);
-static bool parse_name(const struct row *row, const char *text, void *out);
+static bool parse_schedule(const struct row *row, const char *text, void *out);
 static bool parse_choice(const struct row *row, const char *text, void *out);
 static bool parse_size(const struct row *row, const char *text, void *out);
 static bool parse_jobs(const struct row *row, const char *text, void *out);
 static bool parse_profile(const struct row *row, const char *text, void *out);
 
-static const char *const schedules[] = {"guarded", "static", "dynamic", "guided", NULL};
+static const char *const schedules[] = {"guarded", "static", "dynamic",  "guided",    "tss",     "fac2",
+                                        "awf-c",   "af",     "hguided:", "iterative", "replay:", NULL};
 static const char *const progress_choices[] = {"auto", "on", "off", NULL};        /* as enum dv_progress */
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL}; /* as divvy_log_level */
 
@@ -68,8 +69,10 @@ static const struct row rows[] = {
     {"DIVVY_BIND", "compact when all allowed cores are used, else none",
      "how workers are bound to cores: compact, scatter, none or a list of cores 0,2-5", "", parse_text, INTO(bind),
      FROM(TEXT, bind), NULL},
-    {"DIVVY_SCHEDULE", "guarded", "how partitions are sized: guarded, static, dynamic or guided", "guarded", parse_name,
-     INTO(schedule), FROM(TEXT, schedule), schedules},
+    {"DIVVY_SCHEDULE", "guarded",
+     "how partitions are sized: guarded, static, dynamic, guided, tss, fac2, awf-c, af, iterative, "
+     "hguided:NAME=POWER,... (NAME: a backend, device or class) or replay:FILE (a profile)",
+     "guarded", parse_schedule, INTO(schedule), FROM(TEXT, schedule), schedules},
     {"DIVVY_PARTITION", "sized by the schedule", "a fixed partition size, in indices", "0", parse_size, INTO(partition),
      FROM(SIZE, partition), NULL},
     {"DIVVY_PROFILE", "none", "a path for the profile; %p is the process, %t the time, %% a percent sign", "",
@@ -181,9 +184,16 @@ static bool parse_choice(const struct row *row, const char *text, void *out)
     return true;
 }
 
-static bool parse_name(const struct row *row, const char *text, void *out)
+/* A name; behind one that ends with a colon something must follow, which is for the schedule to judge. */
+static bool parse_schedule(const struct row *row, const char *text, void *out)
 {
-    return find_choice(row->choices, text) >= 0 && parse_text(row, text, out);
+    const char *colon = strchr(text, ':');
+    bool known = false;
+    for (size_t i = 0; row->choices[i]; i++)
+        known = known || (colon && colon[1] ? strlen(row->choices[i]) == (size_t)(colon + 1 - text) &&
+                                                  strncmp(row->choices[i], text, (size_t)(colon + 1 - text)) == 0
+                                            : strcmp(row->choices[i], text) == 0 && !colon);
+    return known && parse_text(row, text, out);
 }
 
 /* What stands for %<mark> in a profile's path; NULL if nothing does. */

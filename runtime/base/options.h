@@ -12,7 +12,7 @@ struct dv_settings {
     char *devices;    /* "" for no filter; checked by dv_filter_read */
     int threads;      /* 0 default, -1 all, -2 all but one, n */
     char *bind;       /* "" for the default; checked by dv_topology_place */
-    char *schedule;   /* "guarded", "static", "dynamic" or "guided" */
+    char *schedule;   /* a name, and what it takes: judged by dv_schedule_read */
     size_t partition; /* 0: sized by the schedule */
     char *profile;    /* NULL: none; %p and %t already replaced */
     size_t profile_jobs;

@@ -106,7 +106,7 @@ struct dv_job *dv_future_run(struct dv_crew *crew, const divvy_kernel *kernel, s
     int core = sit_down(crew, &taken);
     struct dv_job *job = dv_job_make(crew, kernel, count, args, args_size, parent(), core);
     if (job && !is_trivial(job))
-        see_through(job, core, job->plan.schedule == &dv_guarded, taken);
+        see_through(job, core, job->plan.schedule->quiet, taken);
     if (taken)
         dv_seat_leave(core);
     return job ? job : dv_job_make_failed(DIVVY_NO_MEMORY, "no memory for the job");

@@ -7,6 +7,7 @@
 #include "schedule/order.h"
 #include "schedule/progress.h"
 #include "schedule/relay.h"
+#include "schedule/wish.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,25 +122,27 @@ static uint64_t deadline_after(uint64_t now_ns, uint64_t timeout_ns)
     return timeout_ns && timeout_ns < UINT64_MAX - now_ns ? now_ns + timeout_ns : 0;
 }
 
-/* What the call asks for beside its arguments; what is not asked for is as opened. */
-static divvy_status resolve_options(struct dv_job *job, const divvy_call_options *with)
+/* What the call asks for beside its arguments; what is not asked for is as opened. The parameter is the schedule's. */
+static divvy_status resolve_options(struct dv_job *job, const divvy_call_options *with, const char **out_parameter)
 {
     struct dv_crew *crew = job->crew;
     const char *name = with->name ? with->name : job->kernel->name;
     if (strncmp(job->name, name, sizeof job->name - 1) != 0)
         snprintf(job->name, sizeof job->name, "%s", name);
     const struct dv_schedule *schedule = crew->schedule;
+    *out_parameter = crew->parameter;
     if (with->schedule)
-        DV_TRY(dv_schedule_find(with->schedule, &schedule));
+        DV_TRY(dv_wish_read(crew, with->schedule, &schedule, out_parameter));
     size_t partition = size_or(with->partition, crew->settings.partition);
     size_t first_partition = size_or(with->first_partition, 0);
-    if (partition && schedule != &dv_guided)
+    if (partition && !schedule->bounded_below)
         schedule = &dv_dynamic; /* a fixed size leaves nothing to a schedule but to hand it out */
     DV_UPDATE(job->partition, partition);
     DV_UPDATE(job->first_partition, first_partition);
     DV_UPDATE(job->plan.schedule, schedule);
     DV_UPDATE(job->plan.partition, partition);
     DV_UPDATE(job->plan.first_partition, first_partition);
+    DV_UPDATE(job->plan.part_count, 0);
     job->deadline_ns = deadline_after(job->submitted_ns, with->timeout_ns);
     DV_UPDATE(job->on_progress, with->on_progress);
     DV_UPDATE(job->progress_arg, with->progress_arg);
@@ -228,7 +231,8 @@ static divvy_status set_up(struct dv_job *job, const void *args, size_t args_siz
     divvy_call_options with = {0};
     size_t given = args_size - kernel->with_offset;
     memcpy(&with, (const char *)args + kernel->with_offset, given < sizeof with ? given : sizeof with);
-    DV_TRY(resolve_options(job, &with));
+    const char *parameter;
+    DV_TRY(resolve_options(job, &with, &parameter));
     DV_TRY(resolve_arguments(job, args, args_size));
     if (job->parent && dv_order_clashes_with_ancestor(job))
         return dv_fail(DIVVY_INVALID, "%s: submitted inside %s, it touches an array that one of the two writes",
@@ -236,13 +240,20 @@ static divvy_status set_up(struct dv_job *job, const void *args, size_t args_siz
 
     struct dv_plan *plan = &job->plan;
     struct dv_last_call call = {kernel, job->count, plan->schedule, plan->partition};
-    bool again = !with.devices && dv_members_repeat(job, &call), laid_out = again;
+    bool simple = !with.devices && !plan->schedule->takes;
+    bool again = simple && dv_members_repeat(job, &call), laid_out = again;
     if (again) {
         laid_out = job->models_version == dv_models_version(&job->crew->models);
         dv_members_seat_again(job, core);
     } else {
         memset(&job->last_call, 0, sizeof job->last_call);
         DV_TRY(dv_members_seat(job, with.devices, core));
+        if (plan->schedule->takes)
+            DV_TRY(dv_wish_grant(job, parameter, with.devices, core));
+    }
+    if (plan->schedule->balances) {
+        dv_balances_find(&job->crew->balances, job);
+        laid_out = false;
     }
     job->unclaimed = job->count;
     DV_UPDATE(plan->count, job->count);
@@ -256,7 +267,7 @@ static divvy_status set_up(struct dv_job *job, const void *args, size_t args_siz
         return dv_job_fail_memory(kernel);
     }
     DV_UPDATE(job->timed, plan->schedule->adaptive || job->deadline_ns || job->on_progress || job->crew->profile);
-    if (!with.devices && !again)
+    if (simple && !again)
         job->last_call = call;
     return DIVVY_OK;
 }
@@ -289,7 +300,8 @@ struct dv_job *dv_job_make_preparing(struct dv_crew *crew, const divvy_kernel *k
     job->keeps_records = job->has_folds = job->has_results = false;
     memset(job->arguments, 0, sizeof job->arguments);
     divvy_call_options with = {.name = "prepare"};
-    divvy_status status = resolve_options(job, &with);
+    const char *parameter;
+    divvy_status status = resolve_options(job, &with, &parameter);
     if (status == DIVVY_OK)
         status = dv_members_seat(job, NULL, -1);
     if (status != DIVVY_OK)

@@ -7,6 +7,7 @@
 #include "schedule/absent.h"
 #include "schedule/pool.h"
 #include "schedule/relay.h"
+#include "schedule/wish.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -208,7 +209,8 @@ static void join_jobs(struct dv_crew *crew)
         if (job->joinable) {
             dv_job_seat_member(job, m, crew->units[m], DV_WAITING, -1);
             atomic_fetch_add(&job->alive, 1);
-            job->plan.pace_count = job->member_count = m + 1;
+            job->member_count = m + 1;
+            dv_plan_join(&job->plan);
         }
         pthread_mutex_unlock(&job->mutex);
     }
@@ -375,11 +377,13 @@ divvy_status dv_crew_open(struct dv_settings *settings, struct dv_crew *crew)
     *crew = (struct dv_crew){.settings = *settings};
     *settings = (struct dv_settings){0};
     dv_models_init(&crew->models);
+    dv_balances_init(&crew->balances);
+    pthread_mutex_init(&crew->script_mutex, NULL);
     pthread_mutex_init(&crew->probe_mutex, NULL);
     crew->host = dv_topology_get();
     if (!crew->host)
         return DIVVY_INTERNAL;
-    DV_TRY(dv_schedule_find(crew->settings.schedule, &crew->schedule));
+    DV_TRY(dv_wish_read(crew, crew->settings.schedule, &crew->schedule, &crew->parameter));
     DV_TRY(dv_filter_read(crew->settings.devices, &crew->filter));
     DV_TRY(dv_registry_load(&crew->settings, &crew->plugins, &crew->plugin_count));
     leave_out_forked(crew);
@@ -485,6 +489,9 @@ bool dv_crew_close(struct dv_crew *crew)
             dv_job_free(job);
         }
         dv_models_fini(&crew->models);
+        dv_balances_fini(&crew->balances);
+        dv_wishes_forget(crew);
+        pthread_mutex_destroy(&crew->script_mutex);
         dv_filter_free(&crew->filter);
         free(crew->plugins);
         free(crew->member_of_core);

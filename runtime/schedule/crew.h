@@ -4,6 +4,8 @@
 
 #include "base/options.h"
 #include "record/profile.h"
+#include "record/script.h"
+#include "schedule/balance.h"
 #include "schedule/model.h"
 #include "schedule/unit.h"
 
@@ -15,6 +17,7 @@ struct dv_crew {
     /* Constant after dv_crew_open. */
     struct dv_settings settings;
     const struct dv_schedule *schedule;
+    const char *parameter; /* of the schedule, within the settings; NULL: none */
     const struct dv_topology *host;
     struct dv_filter filter;
     struct dv_plugin **plugins;
@@ -29,6 +32,10 @@ struct dv_crew {
     unsigned *spare_cores;
     _Atomic(struct dv_profile *) profile; /* NULL: none, or closed while a worker was left behind */
     struct dv_models models;
+    struct dv_balances balances;
+
+    pthread_mutex_t script_mutex;
+    struct dv_script *scripts; /* read so far; they and what was taken of them: under script_mutex */
 
     /* Written under the pool's mutex, read with it or after a count. */
     atomic_uint unit_count;

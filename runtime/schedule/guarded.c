@@ -228,5 +228,12 @@ static void lay_out(const struct dv_plan *plan, size_t *sizes)
     }
 }
 
-const struct dv_schedule dv_guarded = {
-    .name = "guarded", .adaptive = true, .lay_out = lay_out, .next = next, .done = done, .take_over = dv_take_over};
+const struct dv_schedule dv_guarded = {.name = "guarded",
+                                       .adaptive = true,
+                                       .learns = true,
+                                       .patient = true,
+                                       .quiet = true,
+                                       .lay_out = lay_out,
+                                       .next = next,
+                                       .done = done,
+                                       .take_over = dv_take_over};

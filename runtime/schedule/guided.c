@@ -5,7 +5,7 @@
 static struct dv_ask next(struct dv_plan *plan, unsigned d, uint64_t now_ns, size_t remaining)
 {
     (void)now_ns;
-    size_t size = remaining / (2 * (size_t)plan->pace_count);
+    size_t size = remaining / (2 * (size_t)plan->device_count);
     size_t least = plan->partition ? plan->partition : plan->paces[d].granule;
     enum dv_reason reason = DV_SHARE;
     if (size < least) {
@@ -15,11 +15,9 @@ static struct dv_ask next(struct dv_plan *plan, unsigned d, uint64_t now_ns, siz
     return (struct dv_ask){.count = dv_plan_round(plan, d, size, remaining), .requested = size, .reason = reason};
 }
 
-static bool done(struct dv_plan *plan, unsigned d, uint64_t now_ns, size_t count, uint64_t ns)
-{
-    (void)plan, (void)d, (void)now_ns, (void)count, (void)ns;
-    return false;
-}
-
-const struct dv_schedule dv_guided = {
-    .name = "guided", .adaptive = true, .lay_out = dv_plan_lay_out_cores, .next = next, .done = done};
+const struct dv_schedule dv_guided = {.name = "guided",
+                                      .adaptive = true,
+                                      .bounded_below = true,
+                                      .lay_out = dv_plan_lay_out_cores,
+                                      .next = next,
+                                      .done = dv_plan_ignore};

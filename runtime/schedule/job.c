@@ -71,8 +71,10 @@ static void conclude(struct dv_job *job, uint64_t now_ns)
         dv_job_combine(job);
     dv_job_drop_results(job);
     if (job->end_ns - job->submitted_ns > LEARN_LEAST_NS && job->count > 0) {
-        if (!job->plan.schedule->done || job->plan.schedule == &dv_guided)
+        if (!job->plan.schedule->learns)
             learn_from_tallies(job);
+        if (job->plan.schedule->balances)
+            dv_balances_keep(&job->crew->balances, job);
         keep_models(job);
     }
     if (job->crew->profile)
@@ -192,8 +194,10 @@ void dv_job_leave_out(struct dv_job *job, struct dv_member *member, divvy_status
 {
     pthread_mutex_lock(&job->mutex);
     bool was_in = atomic_exchange(&member->standing, DV_OUT) != DV_OUT;
-    if (was_in)
+    if (was_in) {
         job->plan.paces[member - job->members].stand = DV_AWAY;
+        job->plan.paces[member - job->members].out = true;
+    }
     dv_plan_unpark(&job->plan);
     pthread_mutex_unlock(&job->mutex);
     if (!was_in)
@@ -283,6 +287,7 @@ void dv_job_free(struct dv_job *job)
     free(job->members);
     free(job->plan.paces);
     free(job->plan.rates);
+    free(job->parts);
     free(job->waits_for);
     free(job->copied);
     free(job->error);

@@ -117,7 +117,8 @@ struct dv_job {
     struct dv_argument arguments[DIVVY_PARAMETERS_MAX];
     char name[64];
     size_t partition, first_partition;
-    bool prepares; /* only loads its kernel: every member accounts for one index */
+    struct dv_part *parts; /* of a replay: what the plan points to */
+    bool prepares;         /* only loads its kernel: every member accounts for one index */
     bool keeps_records;
     bool latecomers;               /* some member may still come, or a backend is not probed yet */
     bool joinable;                 /* a device that is found now may join; once in flight, under mutex */

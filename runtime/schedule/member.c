@@ -1,5 +1,6 @@
 #include "schedule/member.h"
 
+#include "base/log.h"
 #include "base/status.h"
 #include "machine/fold.h"
 #include "schedule/absent.h"
@@ -129,7 +130,7 @@ static divvy_status fail_empty(const struct dv_job *job, const char *devices)
 static divvy_status seat_members(struct dv_job *job, const char *devices, const struct dv_filter *filter, int core)
 {
     struct dv_crew *crew = job->crew;
-    bool at_once = !job->plan.schedule->adaptive || job->plan.schedule == &dv_guided || crew->core_count == 0;
+    bool at_once = !job->plan.schedule->patient || crew->core_count == 0;
     bool host_only = (job->kernel->flags & DIVVY_KERNEL_HOST) != 0;
     int alive = 0;
     job->plan.rate_count = 0;
@@ -164,19 +165,26 @@ static divvy_status seat_members(struct dv_job *job, const char *devices, const 
 bool dv_members_lay_out(struct dv_job *job)
 {
     struct dv_plan *plan = &job->plan;
-    size_t few[64], *sizes = job->member_count <= 64 ? few : malloc(job->member_count * sizeof *sizes);
+    unsigned homes = plan->part_count > job->member_count ? plan->part_count : job->member_count;
+    size_t few[64], *sizes = homes <= 64 ? few : malloc(homes * sizeof *sizes);
     if (!sizes)
         return false;
-    plan->schedule->lay_out(plan, sizes);
-    bool done = dv_split_lay_out(&job->split, job->count, job->member_count, sizes);
+    if (plan->part_count == 0)
+        plan->schedule->lay_out(plan, sizes);
+    for (unsigned h = 0; plan->part_count > 0 && h < homes; h++)
+        sizes[h] = h < plan->part_count ? plan->parts[h].count : 0;
+    bool done = dv_split_lay_out(&job->split, job->count, homes, sizes);
     if (sizes != few)
         free(sizes);
     return done;
 }
 
-/* A filter that names a backend which is not probed yet asks for it now. */
-static divvy_status probe_named(struct dv_crew *crew, const struct dv_filter *filter)
+/* A filter that names a backend which is not probed yet asks for it now; so does a schedule that may name devices. */
+static divvy_status probe_named(struct dv_job *job, const struct dv_filter *filter)
 {
+    struct dv_crew *crew = job->crew;
+    if (job->plan.schedule->takes && atomic_load(&crew->unprobed) && dv_crew_probe(crew) != DIVVY_OK)
+        dv_log(DIVVY_LOG_WARN, "schedule", "a backend could not be probed: %s", dv_error_text());
     for (unsigned p = 0; filter->count && atomic_load(&crew->unprobed) && p < crew->plugin_count; p++)
         if (!(crew->plugins[p]->backend->features & DIVVY_BACKEND_EAGER) &&
             dv_filter_names(filter, crew->plugins[p]->name))
@@ -187,7 +195,7 @@ static divvy_status probe_named(struct dv_crew *crew, const struct dv_filter *fi
 static divvy_status seat_filtered(struct dv_job *job, const char *devices, const struct dv_filter *filter, int core)
 {
     struct dv_crew *crew = job->crew;
-    DV_TRY(probe_named(crew, filter));
+    DV_TRY(probe_named(job, filter));
     unsigned joining = atomic_load(&crew->unprobed) ? DV_JOIN_MAX : 0;
     job->member_count = atomic_load(&crew->unit_count);
     job->models_version = dv_models_version(&crew->models);

@@ -3,25 +3,59 @@
 #include "schedule/schedule.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
-divvy_status dv_schedule_find(const char *name, const struct dv_schedule **out_schedule)
+const struct dv_schedule *const dv_schedules[] = {&dv_guarded, &dv_static,    &dv_dynamic, &dv_guided,
+                                                  &dv_tss,     &dv_fac2,      &dv_awf_c,   &dv_af,
+                                                  &dv_hguided, &dv_iterative, &dv_replay,  NULL};
+
+/* "guarded, static, ..., hguided:NAME=POWER,..., replay:FILE". */
+static void name_all(char *names, size_t size)
 {
-    static const struct dv_schedule *const all[] = {&dv_guarded, &dv_static, &dv_dynamic, &dv_guided};
-    for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
-        if (strcmp(name, all[k]->name) == 0) {
-            *out_schedule = all[k];
-            return DIVVY_OK;
-        }
+    size_t used = 0;
+    names[0] = 0;
+    for (size_t k = 0; dv_schedules[k] && used < size - 1; k++) {
+        const char *takes = dv_schedules[k]->takes;
+        int wrote = snprintf(names + used, size - used, "%s%s%s%s", used ? ", " : "", dv_schedules[k]->name,
+                             takes ? ":" : "", takes ? takes : "");
+        used += wrote > 0 ? (size_t)wrote : 0;
     }
-    return dv_fail(DIVVY_INVALID, "there is no schedule \"%s\": allowed are guarded, static, dynamic, guided", name);
+}
+
+static const struct dv_schedule *find(const char *name, size_t length)
+{
+    for (size_t k = 0; dv_schedules[k]; k++)
+        if (strlen(dv_schedules[k]->name) == length && memcmp(dv_schedules[k]->name, name, length) == 0)
+            return dv_schedules[k];
+    return NULL;
+}
+
+divvy_status dv_schedule_read(const char *text, const struct dv_schedule **out_schedule, const char **out_parameter)
+{
+    size_t length = strcspn(text, ":");
+    const char *parameter = text[length] ? text + length + 1 : NULL;
+    const struct dv_schedule *schedule = find(text, length);
+    if (!schedule) {
+        char names[256];
+        name_all(names, sizeof names);
+        return dv_fail(DIVVY_INVALID, "there is no schedule \"%s\": allowed are %s", text, names);
+    }
+    if (!schedule->takes && parameter)
+        return dv_fail(DIVVY_INVALID, "the schedule is \"%s\", but nothing may follow %s", text, schedule->name);
+    if (schedule->takes && (!parameter || !*parameter || (schedule->check && !schedule->check(parameter))))
+        return dv_fail(DIVVY_INVALID, "the schedule is \"%s\"; it takes %s:%s", text, schedule->name, schedule->takes);
+    *out_schedule = schedule;
+    *out_parameter = parameter;
+    return DIVVY_OK;
 }
 
 void dv_plan_begin(struct dv_plan *plan)
 {
-    unsigned cores = 0;
+    unsigned cores = 0, devices = 0;
     for (unsigned d = 0; d < plan->pace_count; d++) {
         struct dv_pace *pace = &plan->paces[d];
+        devices += !pace->out;
         cores += pace->core && !pace->out;
         DV_UPDATE(pace->served, false);
         DV_UPDATE(pace->learning, plan->rates[pace->rate].ns_per_item == 0);
@@ -32,6 +66,32 @@ void dv_plan_begin(struct dv_plan *plan)
         DV_UPDATE(pace->free_at_ns, 0);
     }
     DV_UPDATE(plan->core_count, cores);
+    DV_UPDATE(plan->device_count, devices);
+    if (plan->schedule->begin)
+        plan->schedule->begin(plan);
+}
+
+void dv_plan_join(struct dv_plan *plan)
+{
+    const struct dv_pace *pace = &plan->paces[plan->pace_count++];
+    plan->device_count += !pace->out;
+    plan->core_count += pace->core && !pace->out;
+}
+
+bool dv_plan_ignore(struct dv_plan *plan, unsigned d, uint64_t now_ns, size_t count, uint64_t ns)
+{
+    (void)plan, (void)d, (void)now_ns, (void)count, (void)ns;
+    return false;
+}
+
+void dv_plan_weigh(struct dv_plan *plan, unsigned d, double speed, double spread)
+{
+    struct dv_seen *seen = &plan->paces[d].seen;
+    plan->known_count += seen->speed == 0;
+    plan->speed += speed - seen->speed;
+    plan->spread += spread - seen->spread;
+    seen->speed = speed;
+    seen->spread = spread;
 }
 
 static bool has_home(const struct dv_plan *plan, unsigned d)
@@ -54,6 +114,31 @@ void dv_plan_lay_out_cores(const struct dv_plan *plan, size_t *sizes)
             left -= sizes[d];
             given++;
         }
+    }
+}
+
+/* Cumulative rounding, to the nearest index: the sizes add up exactly. */
+void dv_plan_lay_out_shares(const struct dv_plan *plan, double (*speed_of)(const struct dv_plan *plan, unsigned d),
+                            size_t *sizes)
+{
+    double all = 0, before = 0;
+    unsigned last = 0;
+    for (unsigned d = 0; d < plan->pace_count; d++) {
+        all += plan->paces[d].out ? 0 : speed_of(plan, d);
+        last = plan->paces[d].out ? last : d;
+    }
+    size_t given = 0;
+    for (unsigned d = 0; d < plan->pace_count; d++) {
+        before += plan->paces[d].out ? 0 : speed_of(plan, d);
+        size_t end = d >= last ? plan->count : (size_t)(before / all * (double)plan->count + 0.5);
+        if (end > plan->count)
+            end = plan->count;
+        if (end < given || plan->paces[d].out)
+            end = given;
+        if (end < plan->count)
+            end -= (end - given) % plan->paces[d].granule;
+        sizes[d] = end - given;
+        given = end;
     }
 }
 

@@ -143,7 +143,7 @@ static bool steal_farthest(struct dv_virtual *row, size_t wanted, struct dv_rang
 
 static bool take(struct dv_virtual *row, unsigned d, size_t wanted, struct dv_range *out_range)
 {
-    bool may_steal = row->plan.schedule != &dv_static;
+    bool may_steal = !row->plan.schedule->one_each;
     bool core = row->plan.paces[d].core;
     return dv_split_take_returned(&row->split, wanted, out_range) || take_of(row, d, core, wanted, out_range) ||
            (may_steal && (core ? steal_most(row, wanted, out_range) : steal_farthest(row, wanted, out_range)));
@@ -182,6 +182,7 @@ static void leave_out(struct dv_virtual *row, unsigned d)
     row->seats[d].retired = true;
     row->seats[d].here = false;
     row->pasts[d].ready_ns = HUGE_VAL;
+    row->plan.paces[d].out = true;
     row->plan.paces[d].stand = DV_AWAY;
     dv_plan_unpark(&row->plan);
     row->recalls = true;
@@ -514,6 +515,14 @@ static void learn_from_uses(struct dv_virtual *row)
                                               .samples = plan->rates[r].samples + 1};
 }
 
+static void balance(struct dv_virtual *row)
+{
+    for (unsigned d = 0; d < row->plan.pace_count; d++) {
+        struct dv_pace *pace = &row->plan.paces[d];
+        pace->power = dv_power_measured(pace->power, row->uses[d].items, row->uses[d].busy_ns);
+    }
+}
+
 struct dv_virtual_job dv_virtual_run(struct dv_virtual *row)
 {
     size_t count = row->world->kernel.count;
@@ -533,8 +542,10 @@ struct dv_virtual_job dv_virtual_run(struct dv_virtual *row)
     row->job.end_ns = row->now_ns;
     row->job.done = row->accepted == count;
     row->job.efficiency = row->job.done && ns > 0 ? row->job.bound_ns / ns : 0;
-    if (!row->plan.schedule->done || row->plan.schedule == &dv_guided)
+    if (!row->plan.schedule->learns)
         learn_from_uses(row);
+    if (row->plan.schedule->balances)
+        balance(row);
     return row->job;
 }
 
@@ -610,6 +621,8 @@ struct dv_virtual *dv_virtual_open(const struct dv_world *world, const struct dv
     row->plan.pace_count = world->device_count;
     for (unsigned d = 0; d < world->device_count; d++) {
         row->plan.paces[d] = pace_of(world, d);
+        if (!options->schedule->balances)
+            row->plan.paces[d].power = options->powers ? options->powers[d] : 1 / world->devices[d].ns_per_item;
         row->pasts[d] = dv_world_open(world, d, options->seed);
     }
     return row;

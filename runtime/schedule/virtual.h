@@ -13,6 +13,7 @@ struct dv_virtual_options {
     const struct dv_schedule *schedule;
     uint64_t seed;
     size_t partition, first_partition; /* as of a call; 0: as the schedule likes */
+    const double *powers;              /* hguided's, one for each device; NULL: the true ones */
 
     /* Told of each partition when it is over, or its job is: its device is an index of the world's; moments count from
      * the beginning of the row. What was computed again by others is told of as DROPPED, at the back of what its device

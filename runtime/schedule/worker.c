@@ -161,7 +161,7 @@ static bool make_ready(struct dv_job *job, struct dv_member *member)
  * that waits does all of the job if it must: those who should come may be kernels that wait as well. */
 static bool may_steal(struct dv_job *job, unsigned home)
 {
-    return job->plan.schedule != &dv_static || !atomic_load(&job->members[home].attended) || dv_here()->nested;
+    return !job->plan.schedule->one_each || !atomic_load(&job->members[home].attended) || dv_here()->nested;
 }
 
 static bool is_core(const struct dv_job *job, unsigned m)
@@ -211,11 +211,18 @@ static bool take(struct dv_job *job, unsigned m, size_t wanted, struct dv_range 
     struct dv_split *split = &job->split;
     if (dv_split_take_returned(split, wanted, out_range))
         return true;
-    bool all_come = job->plan.schedule == &dv_static && atomic_load(&job->unattended) == 0 && !dv_here()->nested;
+    bool all_come = job->plan.schedule->one_each && atomic_load(&job->unattended) == 0 && !dv_here()->nested;
     if (is_core(job, m))
         return dv_split_take_front(split, m, wanted, out_range) || (!all_come && steal_most(job, m, wanted, out_range));
     return (m < split->home_count && dv_split_take_back(split, m, wanted, out_range)) ||
            steal_farthest(job, m, wanted, out_range);
+}
+
+/* What the schedule has placed itself, in whole grains, is not looked for elsewhere. */
+static bool take_asked(struct dv_job *job, unsigned m, const struct dv_ask *ask, struct dv_range *out_range)
+{
+    return ask->placed ? dv_split_take_front(&job->split, ask->home, ask->count + job->split.grain - 1, out_range)
+                       : take(job, m, ask->count, out_range);
 }
 
 /* A quiet job is its caller's alone as long as waking others would take longer than the rest of it. */
@@ -249,10 +256,10 @@ static bool claim_next(struct dv_job *job, unsigned m, bool started, uint64_t no
     task->ask = plan->schedule->next(plan, m, now_ns, job->unclaimed);
     if (atomic_load_explicit(&job->quiet, memory_order_relaxed))
         *out_open_up = !stays_quiet(job, m, &task->ask);
-    if (!started && job->first_partition && task->ask.count)
+    if (!started && job->first_partition && task->ask.count && !task->ask.placed)
         task->ask = first_ask(job, m);
     job->turned_away |= task->ask.count == 0;
-    if (task->ask.count == 0 || atomic_load(&job->stopped) || !take(job, m, task->ask.count, &task->range))
+    if (task->ask.count == 0 || atomic_load(&job->stopped) || !take_asked(job, m, &task->ask, &task->range))
         return false;
     job->unclaimed -= task->range.count < job->unclaimed ? task->range.count : job->unclaimed;
     return true;

@@ -83,7 +83,7 @@ int main(void)
         {"DIVVY_THREADS", "99999", DIVVY_LIMIT, "this process may use"},
         {"DIVVY_BIND", "sideways", DIVVY_INVALID, "compact, scatter, none or a list of cores from 0 to"},
         {"DIVVY_BIND", "99999", DIVVY_INVALID, "a list of cores from 0 to"},
-        {"DIVVY_SCHEDULE", "gaurded", DIVVY_INVALID, "guarded, static, dynamic or guided"},
+        {"DIVVY_SCHEDULE", "gaurded", DIVVY_INVALID, "guarded, static, dynamic, guided, tss, fac2, awf-c, af"},
         {"DIVVY_PARTITION", "-5", DIVVY_INVALID, "a fixed partition size"},
         {"DIVVY_PROFILE", "%q", DIVVY_INVALID, "%p is the process"},
         {"DIVVY_PROFILE", "/nowhere/run.json", DIVVY_IO, "/nowhere/run.json: No such file"},

@@ -151,7 +151,7 @@ static void test_environment(void)
     dv_settings_free(&settings);
     forget_environment();
     CHECK_EQ(dv_settings_read(&(divvy_options){.schedule = "nonsense"}, &settings), DIVVY_INVALID);
-    CHECK_HAS(divvy_error(), "guarded, static, dynamic or guided");
+    CHECK_HAS(divvy_error(), "guarded, static, dynamic, guided, tss, fac2, awf-c, af, iterative");
     CHECK_EQ(dv_settings_read(&(divvy_options){.profile_jobs = -2}, &settings), DIVVY_INVALID);
 
     /* -1 is none, whatever the variable says. */
@@ -175,6 +175,8 @@ static void test_values(void)
         {"DIVVY_THREADS", "0"},
         {"DIVVY_SCHEDULE", "guarded"},
         {"DIVVY_SCHEDULE", "static"},
+        {"DIVVY_SCHEDULE", "awf-c"},
+        {"DIVVY_SCHEDULE", "hguided:cpu=1,opencl:0=8"},
         {"DIVVY_SCHEDULE", "guided"},
         {"DIVVY_PARTITION", "18446744073709551615"},
         {"DIVVY_PROGRESS", "auto"},
@@ -203,7 +205,12 @@ static void test_values(void)
         {"DIVVY_THREADS", " 2", "-1 all"},
         {"DIVVY_THREADS", "99999999999", "-1 all"},
         {"DIVVY_SCHEDULE", "Guarded", "guarded, static"},
-        {"DIVVY_SCHEDULE", "tss", "guided"},
+        {"DIVVY_SCHEDULE", "tss:", "guided"},
+        {"DIVVY_SCHEDULE", "static:4", "guided"},
+        {"DIVVY_SCHEDULE", "hguided", "hguided:NAME=POWER"},
+        {"DIVVY_SCHEDULE", "hguided:", "hguided:NAME=POWER"},
+        {"DIVVY_SCHEDULE", ":x", "guided"},
+        {"DIVVY_SCHEDULE", "replay", "replay:FILE"},
         {"DIVVY_PARTITION", "-1", "size"},
         {"DIVVY_PARTITION", "1k", "size"},
         {"DIVVY_PARTITION", "18446744073709551616", "size"},

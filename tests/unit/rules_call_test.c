@@ -84,7 +84,9 @@ static void check_everywhere(void)
         {"fake", "fake:0", 0}, {"fake", "fake:1,fake:3", 0},
         {"fake", "fake:2", 0},
     };
-    static const char *const schedules[] = {NULL, "guarded", "static", "dynamic", "guided"};
+    static const char *const schedules[] = {NULL,       "guarded", "static", "dynamic", "guided",
+                                            "tss",      "fac2",    "awf-c",  "af",      "hguided:cpu=1,fake:0=8",
+                                            "iterative"};
     static const size_t counts[] = {1, 2, PRIME, MANY};
     for (size_t w = 0; w < sizeof worlds / sizeof *worlds; w++) {
         divvy *dv = OPEN(.backend = worlds[w].backend, .devices = worlds[w].devices, .threads = worlds[w].threads);

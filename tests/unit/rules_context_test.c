@@ -161,10 +161,11 @@ static void *come_and_go(void *argument)
 {
     uint64_t random = (uint64_t)(uintptr_t)argument;
     static const char *const devices[] = {NULL, "cpu", "cpu:0", "cpu:1", "cpu,fake:0", "fake:1", "cpu:0,fake:2"};
-    static const char *const schedules[] = {"guarded", "static", "dynamic", "guided"};
+    static const char *const schedules[] = {"guarded", "static", "dynamic", "guided", "af", "iterative"};
     for (int k = 0; k < 30; k++) {
         divvy *dv = OPEN(.backend = "cpu,fake", .devices = devices[check_random(&random) % 7],
-                         .schedule = schedules[check_random(&random) % 4], .threads = (int)(check_random(&random) % 3));
+                         .schedule = schedules[check_random(&random) % (sizeof schedules / sizeof *schedules)],
+                         .threads = (int)(check_random(&random) % 3));
         for (int j = 0; j < 3; j++)
             check_toil(dv);
         divvy_close(dv);

@@ -307,7 +307,7 @@ int main(void)
         check_hanging();
         return check_summary();
     }
-    static const char *const schedules[] = {"guarded", "static", "dynamic", "guided"};
+    static const char *const schedules[] = {"guarded", "static", "dynamic", "guided", "af", "iterative"};
     static const char *const faults[] = {"open", "load", "start", "finish", "late"};
     for (size_t s = 0; s < sizeof schedules / sizeof *schedules; s++) {
         for (size_t f = 0; f < sizeof faults / sizeof *faults; f++) {

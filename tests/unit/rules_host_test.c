@@ -64,9 +64,9 @@ static void check_results(void)
         expected = expected * PRIME + text[i];
         letters += text[i] >= 'a';
     }
-    static const char *const schedules[] = {"guarded", "static", "dynamic", "guided"};
+    static const char *const schedules[] = {"guarded", "static", "dynamic", "guided", "af", "iterative"};
     static const size_t partitions[] = {0, 1, 7, 1000};
-    for (size_t s = 0; s < 4; s++) {
+    for (size_t s = 0; s < sizeof schedules / sizeof *schedules; s++) {
         for (size_t p = 0; p < 4; p++) {
             struct interval seen = {.broken = true};
             STATUS(DIVVY_OK, divvy_run(dv, read_off, COUNT, .text = text, .seen = &seen, .letters = &counted,

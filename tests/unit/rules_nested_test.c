@@ -34,7 +34,7 @@ static divvy_status count_below(int depth, ulong *below)
 
 static void check_recursion(void)
 {
-    static const char *const schedules[] = {"guarded", "static", "dynamic", "guided"};
+    static const char *const schedules[] = {"guarded", "static", "dynamic", "guided", "af", "iterative"};
     for (size_t s = 0; s < sizeof schedules / sizeof *schedules; s++) {
         schedule = schedules[s];
         ulong leaves = 0;
@@ -75,7 +75,7 @@ static void check_children(void)
             expected += x;
         }
     }
-    static const char *const schedules[] = {"guarded", "static", "dynamic", "guided"};
+    static const char *const schedules[] = {"guarded", "static", "dynamic", "guided", "af", "iterative"};
     for (size_t s = 0; s < sizeof schedules / sizeof *schedules; s++) {
         schedule = schedules[s];
         STATUS(DIVVY_OK, divvy_run(dv, spread, 100, .width = 64, .result = result, .with = {.schedule = schedule}));

@@ -5,10 +5,10 @@
 
 #include <math.h>
 
-enum { DEVICES_MAX = 16 };
+enum { DEVICES_MAX = 16, PARTS_MAX = 40 };
 
-static const struct dv_schedule *const schedules[] = {&dv_guarded, &dv_static, &dv_dynamic, &dv_guided};
-enum { SCHEDULES = sizeof schedules / sizeof *schedules };
+static const struct dv_schedule *const *const schedules = dv_schedules;
+enum { SCHEDULES = 11 };
 
 /* Linked with --wrap=malloc and so on: counts what the schedules allocate. */
 static size_t allocations;
@@ -39,6 +39,8 @@ struct game {
     struct dv_plan plan;
     struct dv_pace paces[DEVICES_MAX];
     struct dv_rate rates[DEVICES_MAX];
+    struct dv_part parts[PARTS_MAX];
+    size_t part_left[PARTS_MAX];
     double true_ns[DEVICES_MAX];
     size_t working[DEVICES_MAX]; /* indices; 0: idle */
     double since[DEVICES_MAX], until[DEVICES_MAX];
@@ -51,6 +53,24 @@ struct game {
 static size_t draw_count(uint64_t *random, double most)
 {
     return (size_t)exp(check_uniform(random, 0, log(most)));
+}
+
+/* Boundaries somewhere, and each part some device's that takes part. */
+static void record_parts(struct game *game, uint64_t *random)
+{
+    struct dv_plan *plan = &game->plan;
+    size_t first = 0;
+    plan->parts = game->parts;
+    while (first < plan->count) {
+        size_t left = plan->count - first, size = 1 + check_random(random) % left;
+        unsigned d = (unsigned)(check_random(random) % plan->pace_count), part = plan->part_count++;
+        size = part == PARTS_MAX - 1 ? left : size;
+        d = game->paces[d].out ? 0 : d;
+        game->parts[part] = (struct dv_part){.first = first, .count = size, .next = game->paces[d].first_part};
+        game->part_left[part] = size;
+        game->paces[d].first_part = part + 1;
+        first += size;
+    }
 }
 
 static void draw(struct game *game, const struct dv_schedule *schedule, uint64_t *random)
@@ -86,6 +106,14 @@ static void draw(struct game *game, const struct dv_schedule *schedule, uint64_t
             game->rates[pace->rate] = (struct dv_rate){game->true_ns[d] * wrong, check_uniform(random, 0, 1), 1};
         }
     }
+    if (schedule == &dv_hguided)
+        for (unsigned d = 0; d < devices; d++)
+            game->paces[d].power = check_random(random) % 4 ? exp(check_uniform(random, -5, 5)) : 0;
+    if (schedule == &dv_iterative && check_random(random) % 2)
+        for (unsigned d = 0; d < devices; d++)
+            game->paces[d].power = exp(check_uniform(random, -5, 5));
+    if (schedule == &dv_replay)
+        record_parts(game, random);
     dv_plan_begin(&game->plan);
     game->remaining = game->plan.count;
 }
@@ -107,7 +135,11 @@ static void ask(struct game *game, unsigned d)
         CHECK(answer.count <= game->paces[d].cap);
     if (schedule->adaptive) {
         CHECK(answer.count <= game->remaining);
-        CHECK(fits_granule(game, d, answer.count));
+        CHECK(answer.placed || fits_granule(game, d, answer.count));
+    }
+    if (answer.placed && CHECK(answer.home < game->plan.part_count)) {
+        CHECK(answer.count <= game->part_left[answer.home]);
+        game->part_left[answer.home] -= answer.count;
     }
     if (answer.count > game->remaining)
         answer.count = game->remaining;
@@ -135,7 +167,8 @@ static bool ask_all(struct game *game)
 {
     bool works = false;
     for (unsigned d = 0; d < game->plan.pace_count; d++) {
-        if (!game->came[d] && !game->paces[d].out && (d == 0 || check_random(&game->random) % 4 == 0)) {
+        bool comes = d == 0 || game->plan.parts || check_random(&game->random) % 4 == 0;
+        if (!game->came[d] && !game->paces[d].out && comes) {
             game->came[d] = true;
             game->paces[d].stand = DV_HERE;
         }
@@ -226,10 +259,58 @@ static void test_names(void)
 {
     /* Schedules are found by name; a wrong one is told what there is. */
     const struct dv_schedule *found;
-    for (unsigned s = 0; s < SCHEDULES; s++)
-        CHECK(dv_schedule_find(schedules[s]->name, &found) == DIVVY_OK && found == schedules[s]);
-    CHECK_EQ(dv_schedule_find("fair", &found), DIVVY_INVALID);
-    CHECK_HAS(divvy_error(), "guarded, static, dynamic, guided");
+    const char *parameter;
+    unsigned count = 0;
+    for (; schedules[count]; count++) {
+        char text[64];
+        snprintf(text, sizeof text, "%s%s", schedules[count]->name, schedules[count]->takes ? ":cpu=2" : "");
+        CHECK(dv_schedule_read(text, &found, &parameter) == DIVVY_OK && found == schedules[count]);
+        CHECK(schedules[count]->takes ? strcmp(parameter, "cpu=2") == 0 : !parameter);
+    }
+    CHECK_EQ(count, SCHEDULES);
+    static const char *const unknown[] = {"fair", "", "guard", "guarded2", ":", ":cpu=1", "awf", "hguide:cpu=1"};
+    for (size_t k = 0; k < sizeof unknown / sizeof *unknown; k++) {
+        CHECK_EQ(dv_schedule_read(unknown[k], &found, &parameter), DIVVY_INVALID);
+        CHECK_HAS(divvy_error(), "guarded, static, dynamic, guided, tss, fac2, awf-c, af, hguided:NAME=POWER,..., "
+                                 "iterative, replay:FILE");
+    }
+
+    /* What stands behind the colon is what the schedule takes. */
+    static const char *const wrong[] = {"guarded:", "tss:4", "static:x"};
+    for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++) {
+        CHECK_EQ(dv_schedule_read(wrong[k], &found, &parameter), DIVVY_INVALID);
+        CHECK_HAS(divvy_error(), "nothing may follow");
+    }
+    static const char *const powers[] = {
+        "hguided",        "hguided:",       "hguided:cpu",       "hguided:cpu=",   "hguided:cpu=0",   "hguided:cpu=-1",
+        "hguided:cpu=x",  "hguided:=1",     "hguided:cpu=1,",    "hguided:,cpu=1", "hguided:cpu=nan", "hguided:cpu=inf",
+        "hguided:cpu=1x", "hguided:cpu= 1", "hguided:cpu=1e999", "hguided:1"};
+    for (size_t k = 0; k < sizeof powers / sizeof *powers; k++) {
+        CHECK_EQ(dv_schedule_read(powers[k], &found, &parameter), DIVVY_INVALID);
+        CHECK_HAS(divvy_error(), "it takes hguided:NAME=POWER,...");
+    }
+    CHECK_EQ(dv_schedule_read("replay:", &found, &parameter), DIVVY_INVALID);
+    CHECK_HAS(divvy_error(), "it takes replay:FILE");
+    CHECK(dv_schedule_read("replay:a:b=c,d", &found, &parameter) == DIVVY_OK && strcmp(parameter, "a:b=c,d") == 0);
+}
+
+static void test_powers(void)
+{
+    /* A device's own power counts before its class's, that before its backend's; who is not named has 1. */
+    const char *powers = "cpu=2,opencl:0=8,opencl=3.5,Some GPU (x=y)=6e1,cpu:1=0.25";
+    CHECK(dv_schedule_read("hguided:cpu=2,opencl:0=8", &(const struct dv_schedule *){0}, &(const char *){0}) == 0);
+    CHECK(dv_power_given(powers, "cpu", "cpu:0", "cpu x86-64") == 2);
+    CHECK(dv_power_given(powers, "cpu", "cpu:1", "cpu x86-64") == 0.25);
+    CHECK(dv_power_given(powers, "cpu", "cpu:10", "cpu x86-64") == 2);
+    CHECK(dv_power_given(powers, "opencl", "opencl:0", "Some GPU (x=y)") == 8);
+    CHECK(dv_power_given(powers, "opencl", "opencl:1", "Some GPU (x=y)") == 60);
+    CHECK(dv_power_given(powers, "opencl", "opencl:1", "Another GPU") == 3.5);
+    CHECK(dv_power_given(powers, "sim", "sim:0", "sim gpu") == 1);
+
+    /* What was measured moves a power half way, by its logarithm; nothing measured, nothing moved. */
+    CHECK(fabs(dv_power_measured(0, 100, 50) - 2) < 1e-12);
+    CHECK(fabs(dv_power_measured(2, 800, 100) - 4) < 1e-12);
+    CHECK(dv_power_measured(2, 0, 0) == 2);
 }
 
 static void test_rounding(void)
@@ -285,6 +366,179 @@ static void test_dynamic_and_guided(void)
     CHECK_EQ(dv_guided.next(&game.plan, 0, 0, 600).count, 100);
     game.plan.partition = 400;
     CHECK_EQ(dv_guided.next(&game.plan, 0, 0, 600).count, 400);
+}
+
+/* The sizes that one device after the other is given, until nothing remains; `known`: what a partition took. */
+static void check_sizes(struct game *game, const unsigned *devices, const size_t *expected, unsigned count)
+{
+    size_t remaining = game->plan.count;
+    for (unsigned k = 0; k < count; k++) {
+        struct dv_ask ask = game->plan.schedule->next(&game->plan, devices[k], 0, remaining);
+        CHECK_EQ(ask.count, expected[k]);
+        remaining -= ask.count;
+    }
+}
+
+static void test_shrinking(void)
+{
+    struct game game;
+    static const unsigned turns[] = {0, 1, 2, 0, 1, 2, 0, 1, 2};
+
+    /* tss: N = 100000 on 3 devices begins with F = 16666, in n = ceil(2 N / (F + 1)) = 12 partitions of which each is
+     * (F - 1) / 11 = 1515 smaller; the third device takes granules of 64. */
+    usual(&dv_tss, &game);
+    check_sizes(&game, turns, (size_t[]){16666, 15151, 13632, 12121, 10606, 9088}, 6);
+
+    /* It never ends before the job does. */
+    usual(&dv_tss, &game);
+    game.plan.count = 3;
+    dv_plan_begin(&game.plan);
+    check_sizes(&game, (unsigned[]){0, 1, 0}, (size_t[]){1, 1, 1}, 3);
+
+    /* fac2: batches of three, N / 6 each in the first, then half of that. */
+    usual(&dv_fac2, &game);
+    check_sizes(&game, turns, (size_t[]){16667, 16667, 16640, 8334, 8334, 8320, 4167, 4167, 4160}, 9);
+
+    /* Whoever takes no part is not counted; who joins is, from its batch on. */
+    usual(&dv_fac2, &game);
+    game.paces[1].out = true;
+    dv_plan_begin(&game.plan);
+    check_sizes(&game, (unsigned[]){0, 2, 0}, (size_t[]){25000, 24960, 12500}, 3);
+    game.paces[3] = (struct dv_pace){.granule = 1, .stand = DV_HERE};
+    dv_plan_join(&game.plan);
+    CHECK(game.plan.device_count == 3 && game.plan.pace_count == 4);
+    check_sizes(&game, (unsigned[]){2, 3, 0, 2}, (size_t[]){12480, 6250, 6250, 6208}, 4);
+}
+
+static void test_weighed(void)
+{
+    struct game game;
+
+    /* awf-c: R / (2 p), all alike before anything is measured. */
+    usual(&dv_awf_c, &game);
+    struct dv_plan *plan = &game.plan;
+    CHECK_EQ(dv_awf_c.next(plan, 0, 0, 60000).count, 10000);
+
+    /* Two are measured, one four times as fast: weights 0.4 and 1.6, of the third one 1. */
+    dv_awf_c.done(plan, 0, 0, 1000, 8000000);
+    dv_awf_c.done(plan, 1, 0, 1000, 2000000);
+    CHECK_EQ(dv_awf_c.next(plan, 0, 0, 60000).count, 4000);
+    CHECK_EQ(dv_awf_c.next(plan, 1, 0, 60000).count, 16000);
+    CHECK_EQ(dv_awf_c.next(plan, 2, 0, 60000).count, 9984);
+
+    /* The second partition counts twice: (8000 + 2 * 2000) / 3 = 4000 ns, weights 2 / 3 and 4 / 3. */
+    dv_awf_c.done(plan, 0, 0, 1000, 2000000);
+    CHECK_EQ(dv_awf_c.next(plan, 0, 0, 60000).count, 6666);
+    CHECK_EQ(dv_awf_c.next(plan, 1, 0, 60000).count, 13333);
+
+    /* The next job begins anew. */
+    dv_plan_begin(plan);
+    CHECK_EQ(dv_awf_c.next(plan, 0, 0, 60000).count, 10000);
+
+    /* af: two partitions of N / (10 p) each, then, where times do not scatter, the share: 1 / 1, 1 / 1 and 8 of 10. */
+    usual(&dv_af, &game);
+    CHECK_EQ(dv_af.next(plan, 0, 0, 100000).count, 3333);
+    for (unsigned d = 0; d < 3; d++) {
+        CHECK_EQ(dv_af.next(plan, d, 0, 100000).reason, DV_PROBE);
+        dv_af.done(plan, d, 0, 1000, d < 2 ? 1000000 : 125000);
+        dv_af.done(plan, d, 0, 2000, d < 2 ? 2000000 : 250000);
+    }
+    CHECK(labs((long)dv_af.next(plan, 0, 0, 60000).count - 6000) <= 1);
+    CHECK(labs((long)dv_af.next(plan, 2, 0, 60000).count - 48000) <= 64);
+
+    /* Partitions of 1000 in 0.5 and 1.5 ms: mean 1000 ns, variance (500^2 * 1000 * 2) / 1 = 5e8, D = 5e5 for one device
+     * and 1e6 with the other like it; T = 500: (1e6 + 6e7 - sqrt(1e12 + 4e6 * 3e7)) / 2000 = 25000. */
+    usual(&dv_af, &game);
+    game.paces[2].out = true;
+    dv_plan_begin(plan);
+    for (unsigned d = 0; d < 2; d++) {
+        dv_af.done(plan, d, 0, 1000, 500000);
+        dv_af.done(plan, d, 0, 1000, 1500000);
+    }
+    CHECK_EQ(dv_af.next(plan, 0, 0, 60000).count, 25000);
+}
+
+static void test_hguided(void)
+{
+    struct game game;
+
+    /* Half of what remains, by powers: 1, 1 and 8; at least a granule; who has none given counts 1. */
+    usual(&dv_hguided, &game);
+    game.paces[0].power = 1;
+    game.paces[2].power = 8;
+    CHECK_EQ(dv_hguided.next(&game.plan, 0, 0, 60000).count, 3000);
+    CHECK_EQ(dv_hguided.next(&game.plan, 1, 0, 60000).count, 3000);
+    CHECK_EQ(dv_hguided.next(&game.plan, 2, 0, 60000).count, 24000);
+    CHECK_EQ(dv_hguided.next(&game.plan, 2, 0, 150).count, 64);
+    game.paces[1].out = true;
+    CHECK_EQ(dv_hguided.next(&game.plan, 0, 0, 60000).count, 3333);
+}
+
+static void test_iterative(void)
+{
+    struct game game;
+    size_t sizes[3];
+
+    /* As static as long as one was not measured, then by each device's own power, alike or not. */
+    usual(&dv_iterative, &game);
+    dv_iterative.lay_out(&game.plan, sizes);
+    CHECK(sizes[0] == 33333 && sizes[1] == 33334 && sizes[2] == 33333);
+    know(&game, 100, 12.5, 0.1);
+    dv_iterative.lay_out(&game.plan, sizes);
+    CHECK(sizes[0] == 10000 && sizes[1] == 10000 && sizes[2] == 80000);
+    game.paces[0].power = 3;
+    game.paces[1].power = 1;
+    game.paces[2].power = 4;
+    dv_iterative.lay_out(&game.plan, sizes);
+    CHECK(sizes[0] == 37500 && sizes[1] == 12500 && sizes[2] == 50000);
+
+    /* Over calls the times become equal, whatever the fixed costs. */
+    double times[3] = {0};
+    for (unsigned call = 0; call < 12; call++) {
+        dv_iterative.lay_out(&game.plan, sizes);
+        for (unsigned d = 0; d < 3; d++) {
+            times[d] = (d < 2 ? 1e3 : 2e6) + (double)sizes[d] * (d == 0 ? 300 : d == 1 ? 100 : 20);
+            game.paces[d].power = dv_power_measured(game.paces[d].power, sizes[d], (uint64_t)times[d]);
+        }
+    }
+    CHECK(fabs(times[0] / times[1] - 1) < 0.01 && fabs(times[2] / times[1] - 1) < 0.01);
+}
+
+static void test_replay(void)
+{
+    /* Each device gets its parts, in its order, and nothing else while their owners are there. */
+    static const struct dv_part parts[] = {{0, 100, 4}, {100, 50, 0}, {150, 30, 0}, {180, 20, 0}};
+    struct game game;
+    usual(&dv_replay, &game);
+    struct dv_plan *plan = &game.plan;
+    plan->count = 200;
+    plan->parts = parts;
+    plan->part_count = 4;
+    game.paces[0].first_part = 1;
+    game.paces[1].first_part = 2;
+    game.paces[2].first_part = 3;
+    dv_plan_begin(plan);
+    struct dv_ask ask = dv_replay.next(plan, 0, 0, 200);
+    CHECK(ask.placed && ask.home == 0 && ask.count == 100 && ask.reason == DV_FIXED);
+    ask = dv_replay.next(plan, 0, 0, 100);
+    CHECK(ask.placed && ask.home == 3 && ask.count == 20);
+    CHECK_EQ(dv_replay.next(plan, 0, 0, 80).count, 0);
+
+    /* Where memory holds less, a part is given in pieces. */
+    game.paces[2].cap = 20;
+    ask = dv_replay.next(plan, 2, 0, 80);
+    CHECK(ask.placed && ask.home == 2 && ask.count == 20);
+    ask = dv_replay.next(plan, 2, 0, 60);
+    CHECK(ask.placed && ask.home == 2 && ask.count == 10);
+
+    /* What a device has left that is gone, and what came back from it, others get. */
+    game.paces[1].out = true;
+    ask = dv_replay.next(plan, 0, 0, 50 + 30);
+    CHECK(ask.placed && ask.home == 1 && ask.count == 50);
+    ask = dv_replay.next(plan, 2, 0, 30);
+    CHECK(!ask.placed && ask.count == 20);
+    ask = dv_replay.next(plan, 0, 0, 10);
+    CHECK(!ask.placed && ask.count == 10);
 }
 
 static void test_guarded_shares(void)
@@ -470,7 +724,7 @@ static void time_next(void)
             double ns = (double)(end.tv_sec - begin.tv_sec) * 1e9 + (double)(end.tv_nsec - begin.tv_nsec);
             fastest = fmin(fastest, ns / calls);
         }
-        printf("%-8s next and done with %d devices: %.0f ns\n", schedules[s]->name, DEVICES_MAX, fastest);
+        printf("%-9s next and done with %d devices: %.0f ns\n", schedules[s]->name, DEVICES_MAX, fastest);
     }
 }
 
@@ -481,6 +735,12 @@ int main(void)
     test_rounding();
     test_static();
     test_dynamic_and_guided();
+    test_powers();
+    test_shrinking();
+    test_weighed();
+    test_hguided();
+    test_iterative();
+    test_replay();
     test_guarded_shares();
     test_guarded_parks();
     test_guarded_learns();
