@@ -9,9 +9,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 5000, GUARDS_MAX = 1 << 15, PAUSE_NS = 1000000 };
+/* A build ends by itself, on a busy machine after a while; a device may hang. */
+enum { PATIENCE_MS = 5000, BUILD_PATIENCE_MS = 60000, GUARDS_MAX = 1 << 15, PAUSE_NS = 1000000 };
 
 static atomic_uint calls;  /* in progress, and partitions in flight */
+static atomic_uint builds; /* among them */
 static atomic_bool ending; /* no further call begins */
 static atomic_bool ended;  /* none may go on either */
 static pid_t guarded;      /* a child of fork has none of the threads */
@@ -26,7 +28,8 @@ static void wait_for_calls(void)
         return;
     }
     atomic_store(&ending, true);
-    for (int waited = 0; atomic_load(&calls) > 0 && waited < PATIENCE_MS; waited++)
+    for (int waited = 0; atomic_load(&calls) > 0 && waited < (atomic_load(&builds) ? BUILD_PATIENCE_MS : PATIENCE_MS);
+         waited++)
         nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
     atomic_store(&ended, true);
     if (atomic_load(&calls) > 0)
@@ -58,6 +61,7 @@ static void *watch(void *opaque)
 
 void dv_cl_watch_begin(struct dv_cl_watch *watched)
 {
+    atomic_fetch_add(&builds, 1);
     atomic_init(&watched->over, false);
     watched->watched = pthread_create(&watched->thread, NULL, watch, watched) == 0;
 }
@@ -68,6 +72,7 @@ void dv_cl_watch_end(struct dv_cl_watch *watched)
     if (watched->watched)
         pthread_join(watched->thread, NULL);
     guard_again();
+    atomic_fetch_sub(&builds, 1);
 }
 
 bool dv_cl_enter(void)
