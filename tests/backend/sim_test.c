@@ -38,7 +38,7 @@ static const char *devices_text = "no scenario";
 static void limit_and_run(void (*body)(void))
 {
     atomic_store(&check_failures, 0); /* those so far are the parent's */
-    alarm(120);
+    alarm(600);
     body();
     fflush(NULL);
     _exit(atomic_load(&check_failures) ? EXIT_FAILURE : EXIT_SUCCESS);

@@ -9,7 +9,7 @@ function(conformance name)
   endif()
   add_test(NAME conformance_${name}
     COMMAND ${test_UNDER} $<TARGET_FILE:divvy_conformance> ${size} ${test_UNPARSED_ARGUMENTS})
-  set_tests_properties(conformance_${name} PROPERTIES LABELS backend SKIP_RETURN_CODE 77 TIMEOUT 300
+  set_tests_properties(conformance_${name} PROPERTIES LABELS backend SKIP_RETURN_CODE 77 TIMEOUT 900
     ENVIRONMENT "DIVVY_PLUGIN_PATH=${DIVVY_BUILD_PLUGIN_DIR};${test_ENV}")
 endfunction()
 

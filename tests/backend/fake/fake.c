@@ -47,11 +47,25 @@ static void pass(uint64_t ns)
             continue;
 }
 
+/* For as long as it is told, which may change meanwhile. */
+static void linger(const _Atomic uint64_t *ns)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    const uint64_t begin = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    uint64_t passed = 0;
+    for (uint64_t all; passed < (all = atomic_load(ns));) {
+        pass(all - passed < 1000000 ? all - passed : 1000000);
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        passed = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec - begin;
+    }
+}
+
 static divvy_status probe(const divvy_host *host)
 {
     const char *level;
     atomic_fetch_add(&fake_orders[0].probed, 1);
-    pass(atomic_load(&fake_orders[0].probe_slow_ns));
+    linger(&fake_orders[0].probe_slow_ns);
     divvy_status chosen = forms_begin(host, &level);
     if (chosen != DIVVY_OK)
         return chosen;
@@ -84,7 +98,7 @@ static divvy_status open(const divvy_host *host, const divvy_device_facts *facts
                          divvy_rates *out_rates)
 {
     struct fake_order *order = &fake_orders[facts->handle];
-    pass(atomic_load(&order->open_slow_ns));
+    linger(&order->open_slow_ns);
     if (atomic_load(&order->fail_open))
         return host->fail(host, DIVVY_NO_DEVICE, "the fake device was told not to open");
     struct device *device = calloc(1, sizeof *device);
@@ -122,7 +136,7 @@ static divvy_status load(void *memory, const divvy_kernel *kernel, divvy_loaded 
 {
     struct device *device = memory;
     atomic_fetch_add(&device->order->loading, 1);
-    pass(atomic_load(&device->order->open_slow_ns));
+    linger(&device->order->open_slow_ns);
     if (kernel->flags & DIVVY_KERNEL_HOST)
         return device->host->fail(device->host, DIVVY_UNSUPPORTED, "%s is a host kernel", kernel->name);
     if (atomic_load(&device->order->fail_load))
@@ -175,7 +189,7 @@ static divvy_status start(void *memory, divvy_partition *partition)
     if (!device->staged)
         return DIVVY_OK;
     struct slot *slot = &device->slots[device->slots[0].used];
-    pass(atomic_load(&device->order->copy_slow_ns));
+    linger(&device->order->copy_slow_ns);
     bool copied = copy_in(slot, partition);
     atomic_fetch_add(&device->order->copied, 1);
     if (!copied) {
@@ -233,7 +247,7 @@ static divvy_outcome finish(void *memory, divvy_partition *partition, uint64_t d
     while (hangs && atomic_load(&order->hang))
         pass(1000000);
     uint64_t begin = device->host->now_ns();
-    pass(atomic_load(&order->slow_ns));
+    linger(&order->slow_ns);
     compute(device, partition);
     if (is_due(&order->fail_finish)) {
         device->host->fail(device->host, DIVVY_DEVICE_LOST, "the fake device was told to fail");

@@ -17,12 +17,14 @@ enum {
 };
 
 struct fake_order {
-    atomic_int fail_open;          /* opening fails */
-    atomic_int fail_load;          /* no kernel builds */
-    atomic_int fail_start;         /* the n-th start from now on fails */
-    atomic_int fail_finish;        /* the n-th finish from now on fails, after all was computed */
-    atomic_int late;               /* the n-th finish from now on is late */
-    atomic_int hang;               /* the n-th finish from now on returns only when this is 0 again */
+    atomic_int fail_open;   /* opening fails */
+    atomic_int fail_load;   /* no kernel builds */
+    atomic_int fail_start;  /* the n-th start from now on fails */
+    atomic_int fail_finish; /* the n-th finish from now on fails, after all was computed */
+    atomic_int late;        /* the n-th finish from now on is late */
+    atomic_int hang;        /* the n-th finish from now on returns only when this is 0 again */
+
+    /* These may be changed in the middle, to 0 to end it. */
     _Atomic uint64_t slow_ns;      /* each partition takes this much longer */
     _Atomic uint64_t open_slow_ns; /* opening and building take this much longer */
     _Atomic uint64_t

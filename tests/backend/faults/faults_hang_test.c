@@ -127,7 +127,7 @@ static void check_slow_call(void)
 int main(void)
 {
     layer = life_begin();
-    alarm(250);
+    alarm(800);
     CHECK_EQ(life_live(&beside).failed, 0); /* the kernels are built */
     CHECK_EQ(life_live(&alone).failed, 0);
     if (life_is_staged())
