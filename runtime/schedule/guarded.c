@@ -92,14 +92,15 @@ static struct dv_ask begin(struct dv_plan *plan, unsigned d, double now, bool co
 }
 
 /* How long d may be given something to do while others are not known yet: one that is being measured answers about a
- * launch later, and who comes late should find something left. */
-static double patience_ns(const struct dv_plan *plan, unsigned d)
+ * launch later, or, when it takes longer, after as long again as it has taken; and who comes late should find something
+ * left. */
+static double patience_ns(const struct dv_plan *plan, unsigned d, double now)
 {
     double least = plan->latecomers && plan->paces[d].core ? LATECOMER_NS : HUGE_VAL;
     for (unsigned other = 0; other < plan->pace_count; other++) {
         const struct dv_pace *pace = &plan->paces[other];
         if (other != d && pace->stand == DV_HERE && pace->learning && !pace->core)
-            least = fmin(least, pace->fixed_ns);
+            least = fmin(least, fmax(pace->fixed_ns, pace->asked ? now - pace->free_at_ns : 0));
     }
     return least;
 }
@@ -118,7 +119,7 @@ static struct dv_ask share(struct dv_plan *plan, unsigned d, double now, size_t 
         wanted = fair;
         reason = DV_TAIL;
     }
-    wanted = fmin(wanted, patience_ns(plan, d) / ns);
+    wanted = fmin(wanted, patience_ns(plan, d, now) / ns);
     if (pace->core) /* nor does it pay to take less than what the taking costs */
         wanted = fmax(wanted, launch);
     return give(plan, d, now, wanted, remaining, reason);

@@ -12,7 +12,7 @@
 #define BLOCK_TEXT(...) TEXT(__VA_ARGS__)
 
 /* A scenario with these devices and this cost. */
-static struct scenario *read(const char *devices, const char *cost)
+static struct scenario *read_parts(const char *devices, const char *cost)
 {
     char text[2048], error[512];
     snprintf(text, sizeof text,
@@ -79,7 +79,7 @@ static void check_costs(uint64_t seed)
         {"\"shape\": \"blocks\", \"values\": [" BLOCK_TEXT(BLOCK_VALUES) "]", blocks},
     };
     for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
-        struct scenario *scenario = read("{}", shapes[k].text);
+        struct scenario *scenario = read_parts("{}", shapes[k].text);
         const struct scenario_cost *cost = &scenario_kernel(scenario, "any")->cost;
         double whole = sum(shapes[k].cost, 0, TOTAL, TOTAL);
         for (unsigned turn = 0; turn < 50; turn++) {
@@ -106,7 +106,7 @@ static void check_drawn(void)
         "\"shape\": \"ramp\", \"from\": 0, \"to\": 1e6",
     };
     for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
-        struct scenario *scenario = read("{}", shapes[k]);
+        struct scenario *scenario = read_parts("{}", shapes[k]);
         const struct scenario_cost *cost = &scenario_kernel(scenario, "any")->cost;
         double total = 0, least = 1;
         for (size_t first = 0; first < 99999; first += 271) {
@@ -120,9 +120,9 @@ static void check_drawn(void)
     }
 
     /* Drawn parts are the seed's: the same again, others of another, and uneven. */
-    struct scenario *a = read("{}", "\"shape\": \"heavy_tail\", \"parts\": 50, \"seed\": 1");
-    struct scenario *b = read("{}", "\"shape\": \"heavy_tail\", \"parts\": 50, \"seed\": 1");
-    struct scenario *c = read("{}", "\"shape\": \"heavy_tail\", \"parts\": 50, \"seed\": 2");
+    struct scenario *a = read_parts("{}", "\"shape\": \"heavy_tail\", \"parts\": 50, \"seed\": 1");
+    struct scenario *b = read_parts("{}", "\"shape\": \"heavy_tail\", \"parts\": 50, \"seed\": 1");
+    struct scenario *c = read_parts("{}", "\"shape\": \"heavy_tail\", \"parts\": 50, \"seed\": 2");
     CHECK(memcmp(a->kernels->cost.until, b->kernels->cost.until, 51 * sizeof(double)) == 0);
     CHECK(memcmp(a->kernels->cost.until, c->kernels->cost.until, 51 * sizeof(double)) != 0);
     CHECK(cost_of(&a->kernels->cost, 0, 10, 500) != cost_of(&a->kernels->cost, 10, 10, 500));
@@ -143,7 +143,7 @@ struct bench {
 
 static struct bench set_up(const char *device)
 {
-    struct bench bench = {.scenario = read(device, "")};
+    struct bench bench = {.scenario = read_parts(device, "")};
     model_init(&bench.model, bench.scenario, &bench.scenario->devices[bench.scenario->device_count - 1]);
     bench.opened = model_open(&bench.model, 0, &bench.open_end);
     return bench;
