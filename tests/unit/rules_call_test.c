@@ -231,6 +231,12 @@ static void check_grown_structs(void)
 
 /* ---- Refusals ---- */
 
+DIVVY_HOST_KERNEL(reach, (value, size_t, width), (out, int, y, width))
+{
+    DIVVY_FOR (i)
+        y[i * width] = 1;
+}
+
 static void check_refusals(divvy *dv)
 {
     int some[64] = {0};
@@ -278,6 +284,16 @@ static void check_refusals(divvy *dv)
     CHECK_HAS(divvy_error(), "\"hits\"");
     STATUS(DIVVY_INVALID,
            divvy_run(dv, mark, SIZE_MAX / 4, .hits = some, .total = &total, .least = &least, .most = &most));
+    CHECK_EQ(some[0], 77);
+    // One byte too many for an array, one that would end beyond the last address, rows longer than memory.
+    STATUS(DIVVY_INVALID, divvy_run(dv, mark, (size_t)PTRDIFF_MAX / sizeof *some + 1, .hits = some, .total = &total,
+                                    .least = &least, .most = &most));
+    CHECK_HAS(divvy_error(), "more than memory has");
+    STATUS(DIVVY_INVALID,
+           divvy_run(dv, mark, 64, .hits = (int *)(UINTPTR_MAX - 15), .total = &total, .least = &least, .most = &most));
+    CHECK_HAS(divvy_error(), "more than memory has");
+    STATUS(DIVVY_INVALID, divvy_run(dv, reach, 1, .width = SIZE_MAX / sizeof *some + 2, .y = some));
+    CHECK_HAS(divvy_error(), "more than memory has");
     CHECK_EQ(some[0], 77);
 
     // A filter that makes no sense is INVALID; one that leaves nothing is NO_DEVICE.
@@ -336,6 +352,8 @@ static void check_nothing(divvy *dv)
     CHECK_EQ(total, 0);
     CHECK_EQ(least, LONG_MAX);
     CHECK_EQ(most, LONG_MIN);
+    STATUS(DIVVY_INVALID, divvy_run(dv, mark, 0, .total = NULL, .least = &least, .most = &most)); // it would be written
+    CHECK_HAS(divvy_error(), "\"total\" is NULL");
     STATUS(DIVVY_OK, divvy_run(dv, blend, 0, .width = 0, .source = NULL, .table = NULL, .blended = NULL));
     STATUS(DIVVY_OK, divvy_wait(divvy_submit(dv, toil, 0, .y = (uint *)1)));
 }
