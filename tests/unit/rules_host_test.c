@@ -168,7 +168,7 @@ struct told {
     atomic_size_t last;
     divvy_future *submitted;
     uint parts[16];
-    divvy_status wait_status, run_status;
+    divvy_status wait_status, run_status, prepare_status;
 };
 
 static void listen(void *argument, size_t done, size_t count)
@@ -184,6 +184,7 @@ static void listen(void *argument, size_t done, size_t count)
         told->wait_status = divvy_wait(told->submitted);
         uint y[4];
         told->run_status = divvy_run(dv, toil, 4, .y = y);
+        told->prepare_status = divvy_prepare(dv, toil);
         divvy_close(dv); // refused, with a warning
         divvy_fail(DIVVY_IO, "a callback is no kernel");
     }
@@ -216,6 +217,7 @@ static void check_callbacks(const char *devices, divvy_status expected)
     CHECK_EQ(told.last, 400);
     CHECK_EQ(told.wait_status, DIVVY_INVALID);
     CHECK_EQ(told.run_status, DIVVY_INVALID);
+    CHECK_EQ(told.prepare_status, DIVVY_INVALID);
     STATUS(DIVVY_OK, divvy_wait(told.submitted));
     CHECK_EQ(told.parts[15], 15);
     int calls = told.calls;
