@@ -16,9 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 static atomic_int check_count, check_failures;
 
@@ -70,34 +68,6 @@ static inline int check_summary(void)
     int failures = atomic_load(&check_failures);
     printf("%d checks, %d failed\n", atomic_load(&check_count), failures);
     return failures ? EXIT_FAILURE : EXIT_SUCCESS;
-}
-
-/* Threads of this process, without those of the thread sanitizer. One that was joined may be seen for a moment. */
-static inline long check_threads(void)
-{
-    struct stat tasks = {0};
-    stat("/proc/self/task", &tasks);
-#if defined(__SANITIZE_THREAD__)
-    return (long)tasks.st_nlink - 3;
-#elif defined(__has_feature)
-    return (long)tasks.st_nlink - 2 - __has_feature(thread_sanitizer);
-#else
-    return (long)tasks.st_nlink - 2;
-#endif
-}
-
-/* fork, before there are other threads, which is a check: one that was inside the allocator of a sanitizer, which takes no
- * care at fork, would leave it locked for ever in the child. The child begins with no failures. */
-static inline pid_t check_fork(void)
-{
-    for (int ms = 0; ms < 1000 && check_threads() > 1; ms++)
-        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-    check_equal(check_threads(), 1, __FILE__, __LINE__, "the number of threads at fork");
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0)
-        atomic_store(&check_failures, 0);
-    return child;
 }
 
 /* Fresh random numbers (splitmix64); the seed is printed, and CHECK_SEED=n repeats it. */

@@ -1,5 +1,6 @@
 /* The process around the opencl backend: silent where there is no OpenCL, and no crash when the process ends in the
  * middle of a build. Each case is a child of its own; this process never loads a driver. */
+#include "fork.h"
 #include "opencl_plugin.h"
 
 #include "contract.cl"

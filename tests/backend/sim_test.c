@@ -4,6 +4,7 @@
 #include <divvy.h>
 
 #include "check.h"
+#include "fork.h"
 
 #include "rules.cl"
 

@@ -1,5 +1,6 @@
 /* Measuring itself: series, ratios, rates, rounds, and what becomes of a contender that computes nonsense. */
 #include "check.h"
+#include "fork.h"
 
 #include "bench.h"
 

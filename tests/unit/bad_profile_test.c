@@ -1,5 +1,6 @@
 /* A profile that cannot be written: what the job computed is unharmed, one warning tells, and nothing is left behind,
  * neither half a profile nor a temporary file, nor by a program that dies. */
+#include "fork.h"
 #include "rules.h"
 
 #include "rules.cl"

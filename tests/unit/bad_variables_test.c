@@ -1,5 +1,6 @@
 /* Variables with values that make no sense, in a whole program: it is told at opening which one is wrong and what is
  * allowed, every call says the same, and nothing is computed or written. */
+#include "fork.h"
 #include "rules.h"
 
 #include "rules.cl"

@@ -1,5 +1,6 @@
 /* divvy view and profiles that are damaged, hostile, or no files: it ends with 0 or 1, says why, and the terminal obeys
  * nothing that stands in them. */
+#include "fork.h"
 #include "view_run.h"
 
 #include "view.h"

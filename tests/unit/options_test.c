@@ -3,6 +3,7 @@
 #include "base/status.h"
 
 #include "check.h"
+#include "fork.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,4 +1,5 @@
 #include "check.h"
+#include "fork.h"
 #include "sample.h"
 
 #include "base/clock.h"

@@ -1,4 +1,5 @@
 /* The rules of a context: failed ones, the default one, many at once, the profile, and those who wait in them. */
+#include "fork.h"
 #include "rules.h"
 
 #include "rules.cl"

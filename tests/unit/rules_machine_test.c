@@ -1,5 +1,6 @@
 /* Real jobs on invented machines, from one core to hundreds, with several hardware threads, nodes of memory and kinds of
  * cores: who takes part, and with which part. Threads are many more than cores here, and binding them is a fiction. */
+#include "fork.h"
 #include "rules.h"
 
 #include "rules.cl"

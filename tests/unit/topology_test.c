@@ -3,6 +3,7 @@
 #include "machine/topology.h"
 
 #include "check.h"
+#include "fork.h"
 
 #include <math.h>
 #include <pthread.h>

@@ -1,4 +1,5 @@
 /* divvy view: what is shown of a profile, and what is refused as none. */
+#include "fork.h"
 #include "view_run.h"
 
 #include <cjson/cJSON.h>
