@@ -340,13 +340,19 @@ static cJSON *make_summary(struct output *out, const struct dv_job_record *job)
     return object;
 }
 
+const char *dv_reason_name(enum dv_reason reason)
+{
+    static const char *const names[] = {[DV_PROBE] = "probe", [DV_SHARE] = "share", [DV_FLOOR] = "floor",
+                                        [DV_TAIL] = "tail",   [DV_FIXED] = "fixed", [DV_DUPLICATE] = "duplicate"};
+    return names[reason];
+}
+
 static cJSON *make_partition(struct output *out, const struct dv_job_record *job, size_t index)
 {
     static const char *const outcomes[] = {
         [DV_ACCEPTED] = "accepted", [DV_FAILED] = "failed", [DV_LATE] = "late", [DV_DROPPED] = "dropped"};
-    static const char *const reasons[] = {[DV_PROBE] = "probe", [DV_SHARE] = "share", [DV_FLOOR] = "floor",
-                                          [DV_TAIL] = "tail",   [DV_FIXED] = "fixed", [DV_DUPLICATE] = "duplicate"};
     const struct dv_partition_record *partition = &job->partitions[index];
+    const struct dv_decision *decision = &partition->decision;
     cJSON *object = new_object(out);
 
     add_count(out, object, "device", job->uses[partition->device].device);
@@ -363,7 +369,13 @@ static cJSON *make_partition(struct output *out, const struct dv_job_record *job
     add_count(out, object, "bytes", partition->bytes);
     add_count(out, object, "attempt", partition->attempt);
     add_text(out, object, "outcome", outcomes[partition->outcome]);
-    add_text(out, object, "reason", reasons[partition->reason]);
+    add_text(out, object, "reason", dv_reason_name(partition->reason));
+    if (decision->end_ns > 0) {
+        add_real(out, object, "share", decision->share);
+        add_real(out, object, "guard", decision->guard);
+        add_real(out, object, "floor", decision->floor);
+        add_moment(out, object, "expected_end_ns", (uint64_t)decision->end_ns);
+    }
     return object;
 }
 

@@ -5,7 +5,16 @@
 #include <divvy.h>
 
 enum dv_reason { DV_PROBE, DV_SHARE, DV_FLOOR, DV_TAIL, DV_FIXED, DV_DUPLICATE }; /* why a partition has its size */
+const char *dv_reason_name(enum dv_reason reason); /* as profiles have it: "share" */
 enum dv_outcome { DV_ACCEPTED, DV_FAILED, DV_LATE, DV_DROPPED };
+
+/* How a schedule came to a partition's size. All zero: it does not tell. */
+struct dv_decision {
+    double share;  /* indices that the device would take if all finished together */
+    double guard;  /* the part of them that the least known device allows */
+    double floor;  /* indices below which launching would cost more than can go wrong */
+    double end_ns; /* the moment when the partition is expected to end */
+};
 
 /* One partition. Times are of the clock of base/clock.h. */
 struct dv_partition_record {
@@ -17,6 +26,7 @@ struct dv_partition_record {
     uint64_t queued_ns, start_ns, end_ns;             /* moments: claimed; began; ended */
     uint64_t jit_ns, copy_in_ns, run_ns, copy_out_ns; /* durations; 0 unknown */
     uint64_t bytes;
+    struct dv_decision decision;
 };
 
 /* One device's part in one job. */

@@ -69,6 +69,7 @@ static void abandon(struct dv_member *member, struct dv_task *task, uint64_t now
             .queued_ns = task->queued_ns,
             .start_ns = task->start_ns,
             .end_ns = now_ns,
+            .decision = task->decision,
         };
 }
 
@@ -110,6 +111,7 @@ bool dv_duplicate_claim(struct dv_job *job, unsigned m, uint64_t now_ns, struct 
         return false;
     }
     take_piece(member, flying, takeover.count, now_ns, task);
+    task->decision = (struct dv_decision){.end_ns = job->plan.decision.end_ns};
     task->ask = (struct dv_ask){.count = takeover.count, .requested = takeover.count, .reason = DV_DUPLICATE};
     return true;
 }

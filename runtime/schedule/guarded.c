@@ -112,7 +112,7 @@ static struct dv_ask share(struct dv_plan *plan, unsigned d, double now, size_t 
     double ns = dv_plan_pace_ns(plan, d), launch = pace->fixed_ns / ns, uncertainty = worst_uncertainty(plan);
     double finish = finish_together(plan, now, (double)remaining, plan->pace_count);
     double fair = fmax((finish - dv_plan_start_ns(pace, now)) / ns, 0);
-    double guarded = fair * fmax(1 / (1 + GUARD * uncertainty), GUARD_LEAST);
+    double guard = fmax(1 / (1 + GUARD * uncertainty), GUARD_LEAST), guarded = fair * guard;
     double low = fmin(fair, launch * FLOOR / uncertainty), wanted = fmax(guarded, low);
     enum dv_reason reason = pace->learning ? DV_PROBE : guarded >= low ? DV_SHARE : DV_FLOOR;
     if (fair - wanted < low / 2) {
@@ -122,6 +122,7 @@ static struct dv_ask share(struct dv_plan *plan, unsigned d, double now, size_t 
     wanted = fmin(wanted, patience_ns(plan, d, now) / ns);
     if (pace->core) /* nor does it pay to take less than what the taking costs */
         wanted = fmax(wanted, launch);
+    plan->decision = (struct dv_decision){.share = fair, .guard = guard, .floor = low};
     return give(plan, d, now, wanted, remaining, reason);
 }
 
@@ -129,6 +130,7 @@ static struct dv_ask next(struct dv_plan *plan, unsigned d, uint64_t now_ns, siz
 {
     struct dv_pace *pace = &plan->paces[d];
     double now = (double)now_ns, ns = dv_plan_pace_ns(plan, d), without = HUGE_VAL;
+    plan->decision = (struct dv_decision){0};
     if (pace->stand == DV_PARKED)
         return (struct dv_ask){.count = 0};
     if (!pace->core) {

@@ -32,6 +32,7 @@ struct dv_task {
     divvy_partial partials[DIVVY_PARAMETERS_MAX];
     struct dv_range range;
     struct dv_ask ask;
+    struct dv_decision decision;
     uint64_t queued_ns, start_ns;
     struct dv_job *job;
     atomic_int fate; /* DV_TASK_... : who settles it. Staged devices only */

@@ -181,6 +181,7 @@ void dv_plan_commit(struct dv_plan *plan, unsigned d, double now, size_t count)
     pace->free_at_ns = fmax(pace->free_at_ns, now) + expected;
     if (pace->asked < 2)
         pace->asked_ns[pace->asked++] = expected;
+    plan->decision.end_ns = expected > 0 ? pace->free_at_ns : 0;
 }
 
 double dv_plan_expect_ns(const struct dv_plan *plan, unsigned d, size_t count)

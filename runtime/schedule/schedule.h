@@ -88,6 +88,8 @@ struct dv_plan {
     unsigned part_count; /* replay: what was recorded, one after another; each is a home */
     const struct dv_part *parts;
 
+    struct dv_decision decision; /* guarded: how the last answer came about */
+
     /* The schedule's own. */
     double size, step;    /* tss, fac2: of the next partition, and what the next but one is smaller by */
     unsigned batch_left;  /* fac2: how many more of that size */

@@ -246,16 +246,45 @@ static struct dv_ask first_ask(const struct dv_job *job, unsigned m)
     return (struct dv_ask){.count = cap && cap < wish ? cap : wish, .requested = wish, .reason = DV_FIXED};
 }
 
+/* What claiming has led to, to be told when the job's mutex is free again. */
+struct news {
+    bool open_up, recall, parked;
+};
+
+static void tell_parked(struct dv_job *job, unsigned m)
+{
+    struct dv_unit *unit = job->members[m].unit;
+    struct dv_profile *profile = job->crew->profile;
+    dv_log(DIVVY_LOG_DEBUG, "schedule", "%s is parked: job %llu would have to wait for it", unit->id,
+           (unsigned long long)job->id);
+    if (profile)
+        dv_profile_add_event(profile, "parked", (int)job->crew->profile_index[m], job->id,
+                             "%s cannot help: the others are done before its first partition", unit->id);
+}
+
+static void tell_decision(const struct dv_job *job, unsigned m, const struct dv_task *task)
+{
+    const struct dv_decision *how = &task->decision;
+    dv_log(DIVVY_LOG_DEBUG, "schedule",
+           "job %llu: %s gets %zu from %zu on: %s, of a share of %.0f the part %.2f, at least %.0f, until %.3f ms",
+           (unsigned long long)job->id, job->members[m].unit->id, task->range.count, task->range.first,
+           dv_reason_name(task->ask.reason), how->share, how->guard, how->floor,
+           how->end_ns > 0 ? (how->end_ns - (double)job->submitted_ns) / 1e6 : 0);
+}
+
 /* By a schedule that adapts, or for a staged device: under the job's mutex. */
 static bool claim_next(struct dv_job *job, unsigned m, bool started, uint64_t now_ns, struct dv_task *task,
-                       bool *out_open_up)
+                       struct news *news)
 {
     struct dv_plan *plan = &job->plan;
     if (plan->schedule->adaptive && job->unclaimed == 0)
         return false;
+    bool parked = plan->paces[m].stand == DV_PARKED;
     task->ask = plan->schedule->next(plan, m, now_ns, job->unclaimed);
+    task->decision = plan->decision;
+    news->parked = !parked && plan->paces[m].stand == DV_PARKED;
     if (atomic_load_explicit(&job->quiet, memory_order_relaxed))
-        *out_open_up = !stays_quiet(job, m, &task->ask);
+        news->open_up = !stays_quiet(job, m, &task->ask);
     if (!started && job->first_partition && task->ask.count && !task->ask.placed)
         task->ask = first_ask(job, m);
     job->turned_away |= task->ask.count == 0;
@@ -280,7 +309,8 @@ static bool claim(struct dv_job *job, struct dv_member *member, const struct dv_
     unsigned m = index_of(job, member);
     unsigned recalls = atomic_load(&job->recalls);
     atomic_init(&task->fate, DV_TASK_STARTING);
-    bool taken, open_up = false, recall = false;
+    struct news news = {false, false, false};
+    bool taken;
     if (!plan->schedule->adaptive && !member->unit->facts.staged) {
         task->ask = plan->schedule->next(plan, m, now_ns, 0);
         if (!started && job->first_partition)
@@ -288,11 +318,11 @@ static bool claim(struct dv_job *job, struct dv_member *member, const struct dv_
         taken = take(job, m, task->ask.count, &task->range);
     } else {
         pthread_mutex_lock(&job->mutex);
-        taken = claim_next(job, m, started, now_ns, task, &open_up);
+        taken = claim_next(job, m, started, now_ns, task, &news);
         if (!taken && plan->schedule->take_over && is_core(job, m) && job->unclaimed == 0 &&
             !atomic_load(&job->stopped)) {
-            taken = dv_duplicate_claim(job, m, now_ns, task) || claim_next(job, m, started, now_ns, task, &open_up);
-            recall = taken && job->eager; /* the others may help out too */
+            taken = dv_duplicate_claim(job, m, now_ns, task) || claim_next(job, m, started, now_ns, task, &news);
+            news.recall = taken && job->eager; /* the others may help out too */
             job->eager = !taken;
         }
         for (unsigned f = 0; taken && member->unit->facts.staged && f < 2; f++) {
@@ -303,10 +333,14 @@ static bool claim(struct dv_job *job, struct dv_member *member, const struct dv_
         }
         pthread_mutex_unlock(&job->mutex);
     }
-    if (open_up)
+    if (news.open_up)
         dv_pool_open_up(job);
-    if (recall)
+    if (news.recall)
         dv_job_recall(job);
+    if (news.parked)
+        tell_parked(job, m);
+    if (taken && dv_log_enabled(DIVVY_LOG_DEBUG))
+        tell_decision(job, m, task);
     if (!taken && tally == &member->tally) /* who came by the relay leaves the member's memory to the caller */
         atomic_store_explicit(&member->idle_at, recalls, memory_order_relaxed);
     return taken;
@@ -347,6 +381,7 @@ static void keep_record(struct dv_member *member, const struct dv_task *task, ui
         .run_ns = timing->run_ns ? timing->run_ns : end_ns - task->start_ns,
         .copy_out_ns = timing->copy_out_ns,
         .bytes = timing->bytes_in + timing->bytes_out,
+        .decision = task->decision,
     };
 }
 
@@ -451,6 +486,7 @@ static size_t work_core(struct dv_job *job, struct dv_member *member, struct dv_
 {
     struct dv_task task;
     dv_task_begin(&task, job, &member->loaded);
+    task.decision = (struct dv_decision){0};
     uint64_t now = *clock_ns;
     size_t computed = 0;
     while (claim(job, member, tally, now, &task)) {

@@ -158,6 +158,7 @@ static void check_profile(bool (*run)(divvy *dv, divvy_call_options with))
     char *text = read_away(path);
     CHECK(occurrences(text, "\"reason\":\"duplicate\"") > 0);
     CHECK(occurrences(text, "\"outcome\":\"dropped\"") > 0);
+    CHECK(occurrences(text, "\"guard\"") > 0 && occurrences(text, "\"expected_end_ns\"") > 0);
     CHECK(occurrences(text, "\"outcome\"") < COUNT / 10); // nor do the others take crumbs while it is waited for
     free(text);
 }
