@@ -96,6 +96,7 @@ typedef struct divvy_options {
     const char *progress;    /* DIVVY_PROGRESS: "auto", "on", "off" */
     const char *log;         /* DIVVY_LOG: "error", "warn", "info", "debug" */
     const char *plugin_path; /* DIVVY_PLUGIN_PATH: folders for backends, separated by ':' */
+    int reproducible;        /* DIVVY_REPRODUCIBLE: 1 the same bits in every run, see divvy_call_options */
 } divvy_options;
 
 /* Opens a context and sets *out_dv, always: after a failure it is a failed context, whose every job
@@ -211,7 +212,14 @@ DIVVY_API void divvy_fail(divvy_status status, const char *text);
  *
  * With a fixed `partition` all but guided are dynamic. */
 
-/* The last member, `with`, of every kernel's arguments. Zero means "as opened", -1 "none". */
+/* The last member, `with`, of every kernel's arguments. Zero means "as opened", -1 "none".
+ *
+ * A *reproducible* job gives the same bits for the same data in every run on devices of the same kind, however many
+ * there are, whenever they answer or fail, under any schedule and partition size. It is computed in fixed blocks, whose
+ * bounds follow from the kernel, its extents and the count, and sums, minima, maxima and results are folded in a fixed
+ * tree of blocks; partitions are whole numbers of blocks, sizes that are not are rounded up. Devices of different kinds
+ * round differently, so it runs on one kind only: on cores if there is one among its devices, else on those that are
+ * like the first. Results that are made of integers alone are the same in every run of any job. */
 typedef struct divvy_call_options {
     const char *name;       /* of the job, in the profile; the kernel's name if NULL; copied */
     size_t partition;       /* fixed partition size, in indices */
@@ -223,6 +231,7 @@ typedef struct divvy_call_options {
      * It may submit, not wait or close. `done` grows; the last call has done == count. */
     void (*on_progress)(void *progress_arg, size_t done, size_t count);
     void *progress_arg;
+    int reproducible; /* 1: the same bits in every run, see above */
 } divvy_call_options;
 
 /* ---- Queries --------------------------------------------------------------------------------- */

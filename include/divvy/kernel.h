@@ -22,6 +22,12 @@
  *     (sum, float, total)                   one result for the job, and so min and max: the kernel
  *                                           writes total[DIVVY_LANE] += ..., inside DIVVY_FOR
  *
+ * Sums of integers, and minima and maxima of them, are the same in every run. In which order floating-point numbers are
+ * added depends on where the job was cut, and so does which of two equal zeros, or of a NaN and a number, a comparison
+ * meets first; also, where a compiler's vectors end, their functions may differ from the scalar ones in the last bits. A
+ * job that is run with `.reproducible` is computed in fixed blocks and folded in a fixed order: then the kernel is called
+ * once for each block, and DIVVY_FIRST and DIVVY_COUNT are the block's.
+ *
  * Reserved in every kernel: DIVVY_LANE, DIVVY_TOTAL (the job's count), DIVVY_FIRST and DIVVY_COUNT (this
  * partition's), DIVVY_RUN. DIVVY_FOR takes `continue`; no `break`, `return` or `goto` out of it. Arrays may
  * overlap only if none of them is written. A kernel sees no memory but its parameters.

@@ -44,6 +44,7 @@ static bool parse_choice(const struct row *row, const char *text, void *out);
 static bool parse_size(const struct row *row, const char *text, void *out);
 static bool parse_jobs(const struct row *row, const char *text, void *out);
 static bool parse_profile(const struct row *row, const char *text, void *out);
+static bool parse_switch(const struct row *row, const char *text, void *out);
 
 static const char *const schedules[] = {"guarded", "static", "dynamic",  "guided",    "tss",     "fac2",
                                         "awf-c",   "af",     "hguided:", "iterative", "replay:", NULL};
@@ -75,6 +76,10 @@ static const struct row rows[] = {
      "guarded", parse_schedule, INTO(schedule), FROM(TEXT, schedule), schedules},
     {"DIVVY_PARTITION", "sized by the schedule", "a fixed partition size, in indices", "0", parse_size, INTO(partition),
      FROM(SIZE, partition), NULL},
+    {"DIVVY_REPRODUCIBLE", "0",
+     "1: the same bits in every run, on one kind of device, by folding fixed blocks in a fixed order; 0: as fast as it "
+     "can",
+     "0", parse_switch, INTO(reproducible), FROM(INT, reproducible), NULL},
     {"DIVVY_PROFILE", "none", "a path for the profile; %p is the process, %t the time, %% a percent sign", "",
      parse_profile, INTO(profile), FROM(TEXT, profile), NULL},
     {"DIVVY_PROFILE_JOBS", "16",
@@ -165,6 +170,15 @@ static bool parse_size(const struct row *row, const char *text, void *out)
 static bool parse_jobs(const struct row *row, const char *text, void *out)
 {
     return parse_size(row, strcmp(text, "-1") == 0 ? "0" : text, out);
+}
+
+/* -1 of the options is the 0 of the variable. */
+static bool parse_switch(const struct row *row, const char *text, void *out)
+{
+    (void)row;
+    bool on = strcmp(text, "1") == 0;
+    *(bool *)out = on;
+    return on || strcmp(text, "0") == 0 || strcmp(text, "-1") == 0;
 }
 
 static int find_choice(const char *const *choices, const char *text)

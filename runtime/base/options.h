@@ -19,6 +19,7 @@ struct dv_settings {
     enum dv_progress { DV_PROGRESS_AUTO, DV_PROGRESS_ON, DV_PROGRESS_OFF } progress;
     divvy_log_level log;
     char *plugin_path; /* "" for none */
+    bool reproducible;
 };
 
 /* Resolves `options` (NULL: none given). Warns once per process and name about unknown DIVVY_* variables, with

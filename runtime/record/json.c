@@ -407,6 +407,8 @@ static cJSON *make_job(struct output *out, const struct dv_kept_job *kept)
     add_text(out, object, "kernel", job->kernel);
     add_count(out, object, "count", job->count);
     add_text(out, object, "schedule", job->schedule);
+    if (job->block)
+        add_count(out, object, "block", job->block);
     add_moment(out, object, "start_ns", job->start_ns);
     add_moment(out, object, "end_ns", job->end_ns);
     add_count(out, object, "split_ns", job->split_ns);

@@ -64,6 +64,7 @@ struct dv_job_record {
     uint64_t id;
     const char *name, *kernel, *schedule;
     uint64_t count;
+    uint64_t block;                /* of a reproducible job: indices per block; else 0 */
     uint64_t start_ns, end_ns;     /* moments: submitted; last acceptance */
     uint64_t split_ns, combine_ns; /* durations, over all workers */
     divvy_status status;

@@ -139,6 +139,8 @@ static divvy_status resolve_options(struct dv_job *job, const divvy_call_options
         schedule = &dv_dynamic; /* a fixed size leaves nothing to a schedule but to hand it out */
     DV_UPDATE(job->partition, partition);
     DV_UPDATE(job->first_partition, first_partition);
+    bool reproducible = with->reproducible ? with->reproducible > 0 : crew->settings.reproducible;
+    DV_UPDATE(job->reproducible, reproducible);
     DV_UPDATE(job->plan.schedule, schedule);
     DV_UPDATE(job->plan.partition, partition);
     DV_UPDATE(job->plan.first_partition, first_partition);
@@ -223,6 +225,18 @@ struct dv_job *dv_job_make_failed(divvy_status status, const char *error)
     return job;
 }
 
+/* A reproducible job is cut between blocks only. */
+static divvy_status begin_blocks(struct dv_job *job)
+{
+    struct dv_blocks *blocks = &job->blocks;
+    if (!blocks->size)
+        return DIVVY_OK;
+    DV_UPDATE(job->plan.partition, dv_blocks_round(blocks, job->partition, job->count));
+    DV_UPDATE(job->first_partition, dv_blocks_round(blocks, job->first_partition, job->count));
+    DV_UPDATE(job->plan.first_partition, job->first_partition);
+    return dv_blocks_begin(blocks, job->kernel, job->count) ? DIVVY_OK : dv_job_fail_memory(job->kernel);
+}
+
 static divvy_status set_up(struct dv_job *job, const void *args, size_t args_size, int core)
 {
     const divvy_kernel *kernel = job->kernel;
@@ -239,7 +253,8 @@ static divvy_status set_up(struct dv_job *job, const void *args, size_t args_siz
                        kernel->name, job->parent->kernel->name);
 
     struct dv_plan *plan = &job->plan;
-    struct dv_last_call call = {kernel, job->count, plan->schedule, plan->partition};
+    struct dv_last_call call = {kernel, job->count, plan->schedule, plan->partition,
+                                job->reproducible ? dv_blocks_size(job, job->crew->core_count > 0) : 0};
     bool simple = !with.devices && !plan->schedule->takes;
     bool again = simple && dv_members_repeat(job, &call), laid_out = again;
     if (again) {
@@ -255,6 +270,7 @@ static divvy_status set_up(struct dv_job *job, const void *args, size_t args_siz
         dv_balances_find(&job->crew->balances, job);
         laid_out = false;
     }
+    DV_TRY(begin_blocks(job));
     job->unclaimed = job->count;
     DV_UPDATE(plan->count, job->count);
     DV_UPDATE(plan->pace_count, job->member_count);
@@ -299,7 +315,7 @@ struct dv_job *dv_job_make_preparing(struct dv_crew *crew, const divvy_kernel *k
     job->prepares = true;
     job->keeps_records = job->has_folds = job->has_results = false;
     memset(job->arguments, 0, sizeof job->arguments);
-    divvy_call_options with = {.name = "prepare"};
+    divvy_call_options with = {.name = "prepare", .reproducible = -1}; /* for devices of all kinds */
     const char *parameter;
     divvy_status status = resolve_options(job, &with, &parameter);
     if (status == DIVVY_OK)

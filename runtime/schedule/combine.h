@@ -7,9 +7,13 @@
 /* Fills in what all partitions of a job have in common on one device. */
 void dv_task_begin(struct dv_task *task, struct dv_job *job, const divvy_loaded *loaded);
 
-/* And then what comes from the task's range: addresses, bytes, bases of slices; partials with identities. False: no
- * memory. */
+/* And then what comes from the task's range, or from the first of its blocks: addresses, bytes, bases of slices;
+ * partials with identities. False: no memory. */
 bool dv_task_aim(struct dv_task *task);
+
+/* Has a core run a task that was aimed, one block after the other if there are any. All but the last are settled then.
+ * False: the device has failed, or the job was stopped since memory ran out. */
+bool dv_task_run(struct dv_task *task, const struct dv_unit *unit);
 
 /* Accepts a computed task: copies staged results into the caller's arrays, joins its folds into the member's, hands
  * its host results to the job. False: no memory. */

@@ -281,6 +281,7 @@ void dv_job_free(struct dv_job *job)
 {
     dv_job_drop_results(job);
     dv_split_fini(&job->split);
+    dv_blocks_free(&job->blocks);
     pthread_mutex_destroy(&job->mutex);
     for (unsigned m = 0; m < job->member_capacity; m++)
         free(job->members[m].records);

@@ -8,6 +8,7 @@
 #define DV_JOB_H
 
 #include "record/record.h"
+#include "schedule/blocks.h"
 #include "schedule/crew.h"
 #include "schedule/schedule.h"
 #include "schedule/split.h"
@@ -90,6 +91,7 @@ struct dv_member {
 struct dv_result {
     struct dv_result *next;
     size_t first, end;
+    unsigned level; /* in the tree of blocks, if there are any */
     void *data[DIVVY_PARAMETERS_MAX];
 };
 
@@ -103,6 +105,7 @@ struct dv_last_call {
     size_t count;
     const struct dv_schedule *schedule;
     size_t partition;
+    size_t block;
 };
 
 struct dv_job {
@@ -118,8 +121,10 @@ struct dv_job {
     struct dv_argument arguments[DIVVY_PARAMETERS_MAX];
     char name[64];
     size_t partition, first_partition;
-    struct dv_part *parts; /* of a replay: what the plan points to */
-    bool prepares;         /* only loads its kernel: every member accounts for one index */
+    bool reproducible;       /* computed in blocks, by devices of one kind */
+    struct dv_blocks blocks; /* its partials: each of whoever accepts its block, in the end of whoever finishes */
+    struct dv_part *parts;   /* of a replay: what the plan points to */
+    bool prepares;           /* only loads its kernel: every member accounts for one index */
     bool keeps_records;
     bool latecomers;               /* some member may still come, or a backend is not probed yet */
     bool joinable;                 /* a device that is found now may join; once in flight, under mutex */
@@ -238,6 +243,12 @@ void dv_job_leave_out(struct dv_job *job, struct dv_member *member, divvy_status
 
 /* Sets up member `m` for `unit`; the job's mutex or sole ownership is held. core: whose seat the caller holds, or -1. */
 void dv_job_seat_member(struct dv_job *job, unsigned m, struct dv_unit *unit, enum dv_standing standing, int core);
+
+/* The granule of the job's partitions on a device whose own is `granule`. */
+static inline size_t dv_job_granule(const struct dv_job *job, size_t granule)
+{
+    return job->blocks.size ? job->blocks.size : granule;
+}
 
 static inline bool dv_job_is_over(struct dv_job *job)
 {

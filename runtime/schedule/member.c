@@ -38,7 +38,7 @@ static size_t rows_beyond(const struct dv_job *job, const struct dv_argument *ar
 }
 
 /* The largest partition that a unit has memory for; 0: any. */
-static size_t cap_on(const struct dv_job *job, const struct dv_unit *unit)
+static size_t room_on(const struct dv_job *job, const struct dv_unit *unit)
 {
     const divvy_device_facts *facts = &unit->facts;
     if (!facts->max_slice_bytes && !facts->memory_bytes)
@@ -66,6 +66,20 @@ static size_t cap_on(const struct dv_job *job, const struct dv_unit *unit)
         cap = fits < cap ? (size_t)fits : cap;
     }
     return cap ? cap : 1;
+}
+
+/* The largest partition that a unit may get; 0: any. A core takes the blocks of a partition one by one; to other devices
+ * each is a partition. */
+static size_t cap_on(const struct dv_job *job, const struct dv_unit *unit)
+{
+    size_t room = room_on(job, unit), block = unit->core < 0 ? job->blocks.size : 0;
+    return block && (room == 0 || room > block) ? block : room;
+}
+
+static bool has_room_for_block(const struct dv_job *job, const struct dv_unit *unit)
+{
+    size_t cap = cap_on(job, unit);
+    return cap == 0 || cap >= job->blocks.size;
 }
 
 /* Whether somebody will serve a unit: its worker, or the thread that holds the seat of `core`. */
@@ -96,7 +110,7 @@ void dv_job_seat_member(struct dv_job *job, unsigned m, struct dv_unit *unit, en
     *pace = (struct dv_pace){.rate = class,
                              .core = unit->core >= 0,
                              .out = standing == DV_OUT,
-                             .granule = unit->facts.granule,
+                             .granule = dv_job_granule(job, unit->facts.granule),
                              .cap = cap_on(job, unit),
                              .correction = 1};
     if (pace->granule == 0)
@@ -117,6 +131,7 @@ static divvy_status fail_empty(const struct dv_job *job, const char *devices)
         struct dv_unit *unit = job->crew->units[m];
         const char *against = dv_unit_is_retired(unit)                                     ? " (retired)"
                               : (job->kernel->flags & DIVVY_KERNEL_HOST) && unit->core < 0 ? " (no core)"
+                              : !has_room_for_block(job, unit)                             ? " (no memory for a block)"
                                                                                            : "";
         int wrote = snprintf(there + used, sizeof there - used, "%s%s%s", used ? ", " : "", unit->id, against);
         used += wrote > 0 ? (size_t)wrote : 0;
@@ -126,6 +141,29 @@ static divvy_status fail_empty(const struct dv_job *job, const char *devices)
                    used ? there : "none");
 }
 
+static bool may_run(const struct dv_job *job, const struct dv_unit *unit, const struct dv_filter *filter)
+{
+    return (unit->core >= 0 || !(job->kernel->flags & DIVVY_KERNEL_HOST)) &&
+           dv_filter_match(filter, unit->found->plugin->name, unit->found->index, unit->facts.name);
+}
+
+/* Devices of different kinds compute in different ways: a reproducible job is for those like the first one alone, which
+ * is a core if there is any. That one counts even if it was retired, since a failure must not change results. NULL: all
+ * may come. */
+static const struct dv_unit *find_model(const struct dv_job *job, const struct dv_filter *filter)
+{
+    for (unsigned m = 0; job->reproducible && m < job->member_count; m++)
+        if (may_run(job, job->crew->units[m], filter))
+            return job->crew->units[m];
+    return NULL;
+}
+
+static bool is_like(const struct dv_unit *unit, const struct dv_unit *model)
+{
+    return !model || (unit->core >= 0 && model->core >= 0) ||
+           (unit->core < 0 && strcmp(unit->device_class, model->device_class) == 0);
+}
+
 /* Which members there are and how each stands. */
 static divvy_status seat_members(struct dv_job *job, const char *devices, const struct dv_filter *filter, int core)
 {
@@ -133,14 +171,15 @@ static divvy_status seat_members(struct dv_job *job, const char *devices, const 
     bool at_once = !job->plan.schedule->patient || crew->core_count == 0;
     bool host_only = (job->kernel->flags & DIVVY_KERNEL_HOST) != 0;
     int alive = 0;
+    const struct dv_unit *model = find_model(job, filter);
+    job->blocks.size = model ? dv_blocks_size(job, model->core >= 0) : 0;
     job->plan.rate_count = 0;
     atomic_store_explicit(&job->unattended, 0, memory_order_relaxed);
-    job->joinable = job->latecomers = !host_only && !devices && atomic_load(&crew->unprobed) > 0;
+    job->joinable = job->latecomers = !host_only && !model && !devices && atomic_load(&crew->unprobed) > 0;
     for (unsigned m = 0; m < job->member_count; m++) {
         struct dv_unit *unit = crew->units[m];
-        const struct dv_filter_item *item =
-            dv_filter_match(filter, unit->found->plugin->name, unit->found->index, unit->facts.name);
-        bool out = !item || dv_unit_is_retired(unit) || (host_only && unit->core < 0);
+        bool out = !may_run(job, unit, filter) || dv_unit_is_retired(unit) || !is_like(unit, model) ||
+                   !has_room_for_block(job, unit);
         enum dv_standing standing = out                                                            ? DV_OUT
                                     : unit->core >= 0 || at_once || dv_unit_has(unit, job->kernel) ? DV_WANTED
                                                                                                    : DV_WAITING;
@@ -174,6 +213,8 @@ bool dv_members_lay_out(struct dv_job *job)
     for (unsigned h = 0; plan->part_count > 0 && h < homes; h++)
         sizes[h] = h < plan->part_count ? plan->parts[h].count : 0;
     bool done = dv_split_lay_out(&job->split, job->count, homes, sizes);
+    if (done && job->blocks.size)
+        dv_split_align(&job->split, job->blocks.size);
     if (sizes != few)
         free(sizes);
     return done;

@@ -18,6 +18,7 @@ void dv_job_record(struct dv_job *job, struct dv_job_record *out_record, struct 
         .kernel = job->kernel->name,
         .schedule = plan->schedule->name,
         .count = job->count,
+        .block = job->blocks.size,
         .start_ns = job->submitted_ns,
         .end_ns = job->end_ns,
         .status = job->status,

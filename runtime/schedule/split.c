@@ -64,6 +64,23 @@ bool dv_split_lay_out(struct dv_split *split, size_t count, unsigned home_count,
     return true;
 }
 
+void dv_split_align(struct dv_split *split, size_t step)
+{
+    split->grain = (split->grain + step - 1) / step * step;
+    size_t first = 0, wanted_end = 0;
+    for (unsigned h = 0; h < split->home_count; h++) {
+        wanted_end += split->homes[h].count;
+        size_t below = wanted_end - wanted_end % split->grain, beyond = wanted_end - below;
+        size_t end = beyond < split->grain - beyond ? below : below + split->grain;
+        if (end > split->count || wanted_end == split->count)
+            end = split->count;
+        split->homes[h].first = first;
+        split->homes[h].count = end - first;
+        first = end;
+    }
+    dv_split_rewind(split);
+}
+
 void dv_split_rewind(struct dv_split *split)
 {
     if (atomic_load_explicit(&split->returned_count, memory_order_relaxed))
@@ -133,10 +150,11 @@ bool dv_split_take_returned(struct dv_split *split, size_t wanted, struct dv_ran
     if (count > 0) {
         struct dv_range *last = &split->returned[count - 1];
         *out_range = *last;
-        if (last->count > wanted) {
-            out_range->count = wanted;
-            last->first += wanted;
-            last->count -= wanted;
+        size_t whole = wanted > split->grain ? wanted - wanted % split->grain : split->grain;
+        if (last->count > whole) {
+            out_range->count = whole;
+            last->first += whole;
+            last->count -= whole;
         } else {
             atomic_store_explicit(&split->returned_count, count - 1, memory_order_release);
         }

@@ -28,7 +28,7 @@ struct dv_home {
 
 struct dv_split {
     size_t count;
-    size_t grain; /* indices per step of a span: 1, or more where 32 bits do not suffice */
+    size_t grain; /* indices per step of a span: 1, or more where 32 bits do not suffice or an alignment asks for it */
     unsigned home_count, home_capacity;
     struct dv_home *homes;
     atomic_uint returned_count;
@@ -40,6 +40,10 @@ struct dv_split {
 /* A zeroed split may be laid out again and again; fini frees. `sizes` holds one size per home, which add up to
  * count. NO_MEMORY is told by false. */
 bool dv_split_lay_out(struct dv_split *split, size_t count, unsigned home_count, const size_t *sizes);
+/* From now on, until it is laid out again, everything that is taken begins at a multiple of `step`, and ends at one or
+ * with the last index. Homes are moved to the nearest. */
+void dv_split_align(struct dv_split *split, size_t step);
+
 /* The same homes again, nothing given out. */
 void dv_split_rewind(struct dv_split *split);
 

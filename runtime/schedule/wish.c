@@ -104,6 +104,15 @@ static size_t hand_out(struct dv_job *job, const struct dv_script *script, const
     return script->device_count;
 }
 
+/* Whether partitions are whole numbers of the job's blocks, if it has any. */
+static bool fits_blocks(const struct dv_job *job, const struct dv_script_job *recorded)
+{
+    bool fits = true;
+    for (size_t k = 0; job->blocks.size && k < recorded->part_count; k++)
+        fits = fits && recorded->parts[k].first % job->blocks.size == 0;
+    return fits;
+}
+
 /* DIVVY_NOT_FOUND: it cannot be done as it was recorded, for which there is a sentence. */
 static divvy_status follow(struct dv_job *job, struct dv_script *script)
 {
@@ -112,6 +121,9 @@ static divvy_status follow(struct dv_job *job, struct dv_script *script)
         return dv_fail(DIVVY_NOT_FOUND, "%s has no%s job of %s over %zu indices%s", script->path,
                        recorded ? "" : " further", job->kernel->name, job->count,
                        recorded ? " that kept all of its partitions" : "");
+    if (!fits_blocks(job, recorded))
+        return dv_fail(DIVVY_NOT_FOUND, "%s has a job of %s over %zu indices that was cut inside of the blocks of %zu",
+                       script->path, job->kernel->name, job->count, job->blocks.size);
     struct dv_part *parts = malloc(recorded->part_count * sizeof *parts);
     struct entry *entries = malloc(recorded->part_count * sizeof *entries);
     size_t missing = script->device_count;

@@ -141,7 +141,7 @@ static bool make_ready(struct dv_job *job, struct dv_member *member)
         pthread_mutex_lock(&job->mutex);
     struct dv_pace *pace = &job->plan.paces[index_of(job, member)];
     pace->fixed_ns = (double)member->loaded.fixed_ns + (unit->core >= 0 ? CLAIM_NS : 0);
-    pace->granule = member->loaded.granule;
+    pace->granule = dv_job_granule(job, member->loaded.granule);
     if (pace->cap > pace->granule)
         pace->cap -= pace->cap % pace->granule;
     pace->upload_ns = unit->facts.staged ? upload_ns(job, unit) : 0;
@@ -457,8 +457,7 @@ static uint64_t run_here(struct dv_job *job, struct dv_member *member, struct dv
         dv_job_stop(job, true, DIVVY_NO_MEMORY, "no memory for a partition's results");
         return dv_now_ns();
     }
-    bool done = unit->backend->start(unit->device, &task->partition) == DIVVY_OK &&
-                unit->backend->finish(unit->device, &task->partition, 0) == DIVVY_DONE;
+    bool done = dv_task_run(task, unit);
     uint64_t end = job->timed ? dv_now_ns() : task->start_ns;
     if (!done)
         dv_job_stop(job, true, DIVVY_DEVICE_LOST, dv_error_text());

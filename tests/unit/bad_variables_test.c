@@ -86,6 +86,7 @@ int main(void)
         {"DIVVY_BIND", "99999", DIVVY_INVALID, "a list of cores from 0 to"},
         {"DIVVY_SCHEDULE", "gaurded", DIVVY_INVALID, "guarded, static, dynamic, guided, tss, fac2, awf-c, af"},
         {"DIVVY_PARTITION", "-5", DIVVY_INVALID, "a fixed partition size"},
+        {"DIVVY_REPRODUCIBLE", "maybe", DIVVY_INVALID, "1: the same bits in every run"},
         {"DIVVY_PROFILE", "%q", DIVVY_INVALID, "%p is the process"},
         {"DIVVY_PROFILE", "/nowhere/run.json", DIVVY_IO, "/nowhere/run.json: No such file"},
         {"DIVVY_PROFILE_JOBS", "-7", DIVVY_INVALID, "0 or more"},
@@ -98,9 +99,10 @@ int main(void)
         check_bad(bad[i].name, bad[i].value, bad[i].status, bad[i].part);
 
     /* "help" tells what each takes, and is no value. */
-    static const char *const names[] = {"DIVVY_BACKEND",  "DIVVY_DEVICES",   "DIVVY_THREADS",     "DIVVY_BIND",
-                                        "DIVVY_SCHEDULE", "DIVVY_PARTITION", "DIVVY_PROFILE",     "DIVVY_PROFILE_JOBS",
-                                        "DIVVY_PROGRESS", "DIVVY_LOG",       "DIVVY_PLUGIN_PATH", "DIVVY_CPU_LEVEL"};
+    static const char *const names[] = {
+        "DIVVY_BACKEND",     "DIVVY_DEVICES",   "DIVVY_THREADS",      "DIVVY_BIND",     "DIVVY_SCHEDULE",
+        "DIVVY_PARTITION",   "DIVVY_PROFILE",   "DIVVY_PROFILE_JOBS", "DIVVY_PROGRESS", "DIVVY_LOG",
+        "DIVVY_PLUGIN_PATH", "DIVVY_CPU_LEVEL", "DIVVY_REPRODUCIBLE"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         check_bad(names[i], "help", DIVVY_INVALID, names[i]);
         CHECK_HAS(said, "(default: ");

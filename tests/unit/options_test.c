@@ -114,6 +114,7 @@ static void test_environment(void)
     setenv("DIVVY_BIND", "0,2-5", 1);
     setenv("DIVVY_SCHEDULE", "dynamic", 1);
     setenv("DIVVY_PARTITION", "4096", 1);
+    setenv("DIVVY_REPRODUCIBLE", "1", 1);
     setenv("DIVVY_PROFILE", "/tmp/p.json", 1);
     setenv("DIVVY_PROFILE_JOBS", "0", 1);
     setenv("DIVVY_PROGRESS", "off", 1);
@@ -126,6 +127,7 @@ static void test_environment(void)
     CHECK_STR(settings.bind, "0,2-5");
     CHECK_STR(settings.schedule, "dynamic");
     CHECK_EQ(settings.partition, 4096);
+    CHECK(settings.reproducible);
     CHECK_STR(settings.profile, "/tmp/p.json");
     CHECK_EQ(settings.profile_jobs, 0);
     CHECK_EQ(settings.progress, DV_PROGRESS_OFF);
@@ -156,6 +158,14 @@ static void test_environment(void)
     CHECK_EQ(dv_settings_read(&(divvy_options){.profile_jobs = -2}, &settings), DIVVY_INVALID);
 
     /* -1 is none, whatever the variable says. */
+    setenv("DIVVY_REPRODUCIBLE", "1", 1);
+    CHECK_EQ(dv_settings_read(&(divvy_options){.reproducible = -1}, &settings), DIVVY_OK);
+    CHECK(!settings.reproducible);
+    dv_settings_free(&settings);
+    unsetenv("DIVVY_REPRODUCIBLE");
+    CHECK_EQ(dv_settings_read(&(divvy_options){.reproducible = 1}, &settings), DIVVY_OK);
+    CHECK(settings.reproducible);
+    dv_settings_free(&settings);
     setenv("DIVVY_PROFILE_JOBS", "5", 1);
     CHECK_EQ(dv_settings_read(&(divvy_options){.profile_jobs = -1}, &settings), DIVVY_OK);
     CHECK_EQ(settings.profile_jobs, 0);
@@ -180,6 +190,8 @@ static void test_values(void)
         {"DIVVY_SCHEDULE", "hguided:cpu=1,opencl:0=8"},
         {"DIVVY_SCHEDULE", "guided"},
         {"DIVVY_PARTITION", "18446744073709551615"},
+        {"DIVVY_REPRODUCIBLE", "0"},
+        {"DIVVY_REPRODUCIBLE", "1"},
         {"DIVVY_PROGRESS", "auto"},
         {"DIVVY_PROGRESS", "on"},
         {"DIVVY_LOG", "error"},
@@ -215,6 +227,8 @@ static void test_values(void)
         {"DIVVY_PARTITION", "-1", "size"},
         {"DIVVY_PARTITION", "1k", "size"},
         {"DIVVY_PARTITION", "18446744073709551616", "size"},
+        {"DIVVY_REPRODUCIBLE", "yes", "1: "},
+        {"DIVVY_REPRODUCIBLE", "2", "0: "},
         {"DIVVY_PROFILE", "a%", "%p"},
         {"DIVVY_PROFILE", "a%d", "%p"},
         {"DIVVY_PROFILE_JOBS", "-2", "0 or more"},

@@ -228,6 +228,7 @@ int main(void)
                                   .kernel = "kernel",
                                   .schedule = "guarded",
                                   .count = UINT64_MAX,
+                                  .block = 4096,
                                   .start_ns = before_ns + 500000000,
                                   .end_ns = before_ns + 500001000,
                                   .split_ns = 30,
@@ -246,6 +247,7 @@ int main(void)
     CHECK_EQ(dv_profile_close(profile), DIVVY_OK);
     char *text = read_text("run.json");
     CHECK_HAS(text, "\"count\":18446744073709551615,");
+    CHECK_HAS(text, "\"block\":4096,");
     CHECK_HAS(text, "\"bytes\":18364758544493064720,");
     CHECK_HAS(text, "\"items\":1000000000000001,");
     free(text);

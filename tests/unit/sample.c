@@ -196,6 +196,7 @@ divvy_status sample_write(const char *path, size_t repeats)
                                     .name = "first frame",
                                     .kernel = "mandelbrot",
                                     .count = 262144,
+                                    .block = 1024,
                                     .schedule = "guarded",
                                     .start_ns = now_ns,
                                     .split_ns = 21 * US,

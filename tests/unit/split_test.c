@@ -35,7 +35,7 @@ static bool take_any(struct taker *taker, struct dv_range *out_range)
     size_t wanted = (taker->most >> scale) ? 1 + check_random(&taker->random) % (taker->most >> scale) : 1;
     if (dv_split_take_returned(split, wanted, out_range)) {
         CHECK(out_range->attempt > 1);
-        CHECK(out_range->count <= wanted);
+        CHECK(out_range->count <= (wanted > split->grain ? wanted : split->grain));
         return true;
     }
     unsigned begin = (unsigned)check_random(&taker->random);
@@ -123,6 +123,44 @@ static void random_sizes(size_t count, unsigned homes, size_t *sizes, uint64_t *
         left -= sizes[h];
     }
     sizes[homes - 1] = left;
+}
+
+/* Aligned, everything that is taken is made of whole steps, but for the end of the job. */
+static void test_alignment(uint64_t *random)
+{
+    struct dv_split split;
+    dv_split_init(&split);
+    for (unsigned round = 0; round < 200; round++) {
+        size_t count = 1 + check_random(random) % 100000, step = 1 + check_random(random) % 3000;
+        size_t sizes[HOMES_MAX], taken = 0;
+        unsigned homes = 1 + (unsigned)(check_random(random) % HOMES_MAX), returned = 0;
+        random_sizes(count, homes, sizes, random);
+        CHECK(dv_split_lay_out(&split, count, homes, sizes));
+        dv_split_align(&split, step);
+        CHECK_EQ(dv_split_unclaimed(&split), count);
+        for (unsigned h = 0, idle = 0; idle < 100;) {
+            struct dv_range range;
+            size_t wanted = 1 + check_random(random) % 9000;
+            uint64_t choice = check_random(random);
+            h = (unsigned)(check_random(random) % homes);
+            bool got = choice % 3 == 0   ? dv_split_take_returned(&split, wanted, &range)
+                       : choice % 3 == 1 ? dv_split_take_front(&split, h, wanted, &range)
+                                         : dv_split_take_back(&split, h, wanted, &range);
+            idle = got ? 0 : idle + (dv_split_unclaimed(&split) == 0);
+            if (!got)
+                continue;
+            size_t end = range.first + range.count;
+            CHECK(range.count > 0 && range.first % step == 0 && (end % step == 0 || end == count));
+            CHECK(range.count <= wanted || range.count <= step);
+            if (returned < 3 && dv_split_return(&split, range)) {
+                returned++;
+                continue;
+            }
+            taken += range.count;
+        }
+        CHECK_EQ(taken, count);
+    }
+    dv_split_fini(&split);
 }
 
 static void test_threads(uint64_t *random)
@@ -217,6 +255,7 @@ int main(void)
 {
     uint64_t random = check_seed();
     test_places();
+    test_alignment(&random);
     test_threads(&random);
     return check_summary();
 }

@@ -86,6 +86,7 @@ int main(void)
     CHECK(!strstr(said_out, "mandelbrot \""));
     view("good", "--job", "first frame", NULL);
     CHECK_HAS(said_out, "job 1,");
+    CHECK_HAS(said_out, "reproducible, in blocks of 1024");
     view("good", "--job", "saxpy", NULL);
     CHECK_HAS(said_out, "job 6");
     view("good", "--job", "nothing", NULL);

@@ -158,15 +158,16 @@ uint64_t bench_memory_bytes(void);
 extern const struct bench_row bench_empty_static, bench_empty_guarded, bench_chunks;
 extern const struct bench_row bench_saxpy_64, bench_triad_64, bench_saxpy_512, bench_triad_512;
 extern const struct bench_row bench_scaling_nbody, bench_scaling_triad;
-extern const struct bench_row bench_nbody, bench_black_scholes, bench_mandelbrot, bench_sum_float, bench_sum_double;
+extern const struct bench_row bench_nbody, bench_black_scholes, bench_mandelbrot, bench_sum_float, bench_sum_double,
+    bench_reproducible;
 extern const struct bench_row bench_devices_nbody, bench_devices_black_scholes, bench_devices_mandelbrot,
     bench_devices_saxpy;
 
 /* All of them, in the order in which they are told. */
-#define BENCH_ROWS                                                                                                  \
-    &bench_empty_static, &bench_empty_guarded, &bench_chunks, &bench_saxpy_64, &bench_triad_64, &bench_saxpy_512,   \
-        &bench_triad_512, &bench_scaling_nbody, &bench_scaling_triad, &bench_nbody, &bench_black_scholes,           \
-        &bench_mandelbrot, &bench_sum_float, &bench_sum_double, &bench_devices_nbody, &bench_devices_black_scholes, \
-        &bench_devices_mandelbrot, &bench_devices_saxpy
+#define BENCH_ROWS                                                                                                \
+    &bench_empty_static, &bench_empty_guarded, &bench_chunks, &bench_saxpy_64, &bench_triad_64, &bench_saxpy_512, \
+        &bench_triad_512, &bench_scaling_nbody, &bench_scaling_triad, &bench_nbody, &bench_black_scholes,         \
+        &bench_mandelbrot, &bench_sum_float, &bench_sum_double, &bench_reproducible, &bench_devices_nbody,        \
+        &bench_devices_black_scholes, &bench_devices_mandelbrot, &bench_devices_saxpy
 
 #endif

@@ -161,6 +161,38 @@ const struct bench_row bench_mandelbrot = {"mandelbrot", "1024 x 256 points, who
 const struct bench_row bench_sum_float = {"sum-float", "the sum of 64 M floats", measure_sum_float};
 const struct bench_row bench_sum_double = {"sum-double", "the sum of 64 M doubles", measure_sum_double};
 
+/* ---- What reproducibility costs ------------------------------------------------------------------ */
+
+static void measure_price(struct bench *bench, const char *what, const char *name, size_t count)
+{
+    const struct work_kind *kind = work_kind(name);
+    struct contest *contest = calloc(1, sizeof *contest);
+    bench_require(contest != NULL, name, "memory");
+    work_make(&contest->work, kind, bench->quick && count > kind->quick_count ? kind->quick_count : count,
+              bench->cores);
+    divvy *fixed = work_open_with(&(divvy_options){.backend = "cpu", .reproducible = 1});
+    divvy *plain = work_open("guarded", 0);
+    add(contest, (struct way){.dv = fixed}, "reproducible");
+    add(contest, (struct way){.dv = plain}, "guarded");
+    bench_compare(bench, what, scale_of(&contest->work), contest->contenders, contest->count);
+    divvy_close(plain);
+    divvy_close(fixed);
+    work_free(&contest->work);
+    free(contest);
+}
+
+static void measure_reproducible(struct bench *bench)
+{
+    enum { IN_CACHE = 256 << 10 };
+    measure_price(bench, "sum of 64 M floats", "sum_float", work_kind("sum_float")->count);
+    measure_price(bench, "sum of 256 K floats", "sum_float", IN_CACHE);
+    measure_price(bench, "Black-Scholes", "black_scholes", work_kind("black_scholes")->count);
+    measure_price(bench, "n-body", "nbody", work_kind("nbody")->count);
+}
+
+const struct bench_row bench_reproducible = {"reproducible", "the same bits in every run, beside any bits",
+                                             measure_reproducible};
+
 /* ---- More cores --------------------------------------------------------------------------------- */
 
 static void measure_on(struct bench *bench, struct contest *contest, divvy *one, unsigned cores)

@@ -35,7 +35,7 @@ extern const char *const dv_view_losses[DV_LOSSES];
 
 struct dv_view_job {
     double losses_ns[DV_LOSSES];
-    double id, count, start_ns, time_ns, split_ns, combine_ns, bound_ns, partitions_left_out;
+    double id, count, block, start_ns, time_ns, split_ns, combine_ns, bound_ns, partitions_left_out;
     const char *name, *kernel, *schedule, *status, *error, *bound_basis;
     struct dv_view_kernel *of;
     size_t use_count, partition_count;

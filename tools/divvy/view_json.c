@@ -72,6 +72,7 @@ static void add_job(struct result *result, cJSON *jobs, const struct dv_view *vi
     add_text(result, object, "kernel", job->kernel);
     add_number(result, object, "count", job->count);
     add_text(result, object, "schedule", job->schedule);
+    add_known(result, object, "block", job->block);
     add_text(result, object, "status", job->status);
     add_number(result, object, "time_ns", job->time_ns);
     add_known(result, object, "bound_ns", job->bound_ns);

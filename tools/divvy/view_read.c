@@ -214,6 +214,7 @@ static bool read_jobs(struct dv_view *view, const cJSON *profile)
         *job = (struct dv_view_job){
             .id = number(object, "id"),
             .count = number(object, "count"),
+            .block = number(object, "block"),
             .start_ns = start_ns,
             .time_ns = end_ns >= start_ns + 1 ? end_ns - start_ns : 0,
             .split_ns = number(object, "split_ns"),

@@ -150,6 +150,8 @@ static void put_job_head(const struct dv_view_job *job, const struct dv_style *s
         fputs("   bound unknown", style->out);
     }
     fputc('\n', style->out);
+    if (job->block > 0)
+        fprintf(style->out, "  reproducible, in blocks of %.0f\n", job->block);
     if (*job->error) {
         fputs("  ", style->out);
         dv_ink(style, DV_RED);
