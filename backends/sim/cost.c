@@ -23,8 +23,7 @@ bool cost_draw(struct scenario_cost *cost)
     return true;
 }
 
-/* The integral of the cost over [0, x], not scaled. */
-static double until(const struct scenario_cost *cost, double x)
+double cost_until(const struct scenario_cost *cost, double x)
 {
     switch (cost->shape) {
     case SCENARIO_FLAT:
@@ -52,12 +51,12 @@ static double until(const struct scenario_cost *cost, double x)
 
 bool cost_is_positive(const struct scenario_cost *cost)
 {
-    return until(cost, 1) > 0;
+    return cost_until(cost, 1) > 0;
 }
 
 double cost_of(const struct scenario_cost *cost, size_t first, size_t count, size_t total)
 {
     double all = (double)total, begin = (double)first / all, end = (double)(first + count) / all;
-    double share = (until(cost, end) - until(cost, begin)) / until(cost, 1);
+    double share = (cost_until(cost, end) - cost_until(cost, begin)) / cost_until(cost, 1);
     return share > 0 ? share * all : 0;
 }

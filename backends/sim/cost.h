@@ -8,6 +8,9 @@
  * is flat. Takes the same time for any range. */
 double cost_of(const struct scenario_cost *cost, size_t first, size_t count, size_t total);
 
+/* The integral of the cost over [0, x], not scaled: x is a position in the job, from 0 to 1. */
+double cost_until(const struct scenario_cost *cost, double x);
+
 /* For the reader: draws the parts of the shapes that are drawn. False: no memory. */
 bool cost_draw(struct scenario_cost *cost);
 

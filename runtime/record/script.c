@@ -113,7 +113,7 @@ static bool read_devices(struct dv_script *script, const cJSON *array)
  * were before the last ones is not known then, so that these cannot be told apart any more. */
 static void forget_after_gaps(struct dv_script *script, const cJSON *profile)
 {
-    const cJSON *sums = cJSON_GetObjectItemCaseSensitive(profile, "summed"), *sum;
+    const cJSON *sums = cJSON_GetObjectItemCaseSensitive(profile, "jobs_summed"), *sum;
     const cJSON *jobs = cJSON_GetObjectItemCaseSensitive(profile, "jobs"), *item;
     cJSON_ArrayForEach (sum, sums) {
         uint64_t gap_ns, start_ns;

@@ -321,6 +321,23 @@ static void test_replay_otherwise(const char *path)
     fake_behave();
 }
 
+/* Jobs whose partitions were not kept are guarded, those before and behind them come again. */
+static void test_gaps(const char *path)
+{
+    char text[96];
+    snprintf(text, sizeof text, "replay:%s", path);
+    divvy *dv = OPEN(.backend = "cpu", .profile = path, .profile_jobs = 1);
+    for (unsigned job = 0; job < 5; job++)
+        check_mark(dv, COUNT, (divvy_call_options){.schedule = "dynamic"});
+    divvy_close(dv);
+    dv = OPEN(.backend = "cpu", .schedule = text);
+    for (unsigned job = 0; job < 5; job++) {
+        check_mark(dv, COUNT, (divvy_call_options){0});
+        CHECK_STR(divvy_last(dv)->schedule, job == 0 || job == 4 ? "replay" : "guarded");
+    }
+    divvy_close(dv);
+}
+
 /* Writes a file, and what opening a context to replay it says must hold `part`. */
 static void check_damaged(const char *path, const char *content, divvy_status status, const char *part)
 {
@@ -369,7 +386,7 @@ static void test_damage(const char *path)
     /* A job that follows others which were only summed cannot be told from them. */
     check_damaged(path,
                   DEVICES "{\"kernel\":\"mark\",\"count\":100,\"start_ns\":9,\"partitions\":[" PART(
-                      "0", "100") "]}],\"summed\":[{\"kernel\":\"mark\",\"first_ns\":5}]}",
+                      "0", "100") "]}],\"jobs_summed\":[{\"kernel\":\"mark\",\"first_ns\":5}]}",
                   DIVVY_OK, "guarded");
 }
 
@@ -388,6 +405,7 @@ int main(void)
     test_iterative();
     test_replay(path);
     test_replay_otherwise(path);
+    test_gaps(path);
     test_damage(path);
     unlink(path);
     return check_summary();

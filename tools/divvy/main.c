@@ -16,6 +16,8 @@ static const struct command commands[] = {
     {"info", "shows cores, devices, backends and variables", divvy_info},
     {"view", "shows the profile of a run", divvy_view},
     {"compile", "compiles a file of kernels into an object file", divvy_compile},
+    {"simulate", "runs schedules against simulated devices", divvy_simulate},
+    {"replay", "runs a recorded job again in simulated time", divvy_replay},
     {"bench", "measures divvy on this machine beside its peers", divvy_bench},
 };
 

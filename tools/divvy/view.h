@@ -10,7 +10,7 @@
 
 struct dv_view_device {
     const char *id, *name, *device_class, *type, *identity;
-    double fixed_ns, upload_bytes_per_s, download_bytes_per_s;
+    double fixed_ns, granule, upload_bytes_per_s, download_bytes_per_s;
     bool staged;
 };
 
@@ -19,11 +19,13 @@ struct dv_view_use {
     size_t device;
     double partitions, items, busy_ns, min_ns, avg_ns, max_ns, build_ns;
     double ready_ns; /* moment; negative: never, or unknown */
+    double ns_per_item;
     bool parked, retired;
 };
 
 struct dv_view_partition {
     size_t device;
+    double first, count;                    /* indices */
     double start_ns, end_ns;                /* moments */
     double jit_ns, copy_in_ns, copy_out_ns; /* durations */
     bool accepted;

@@ -94,6 +94,7 @@ static bool read_devices(struct dv_view *view, const cJSON *profile)
             .type = text(object, "type"),
             .identity = text(object, "identity"),
             .fixed_ns = number(object, "fixed_ns"),
+            .granule = number(object, "granule"),
             .upload_bytes_per_s = number(object, "upload_bytes_per_s"),
             .download_bytes_per_s = number(object, "download_bytes_per_s"),
             .staged = flag(object, "staged"),
@@ -139,6 +140,8 @@ static bool read_partitions(const struct dv_view *view, struct dv_view_job *job,
             continue;
         job->partitions[job->partition_count++] = (struct dv_view_partition){
             .device = device,
+            .first = number(object, "first"),
+            .count = number(object, "count"),
             .start_ns = start_ns,
             .end_ns = end_ns,
             .jit_ns = number(object, "jit_ns"),
@@ -191,6 +194,7 @@ static bool read_uses(const struct dv_view *view, struct dv_view_job *job, const
             .max_ns = number(object, "max_ns"),
             .build_ns = number(object, "build_ns"),
             .ready_ns = member_or(object, "ready_ns", -1),
+            .ns_per_item = number(object, "ns_per_item"),
             .parked = flag(object, "parked"),
             .retired = flag(object, "retired"),
         };
