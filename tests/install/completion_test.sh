@@ -59,6 +59,14 @@ offers "" compile --cflags ""
 offers "" view --width ""
 offers "" info ""
 
+# Scenarios and schedules.
+offers "run.json,my run.json,kernels dir,tuning,hostile,$("$divvy" simulate --list | awk '{ print $1 }' | paste -sd,)" simulate ""
+offers "regular,rough,run.json" simulate r
+offers "tss" simulate jit --schedule ts
+offers "guarded,guided" replay run.json --schedule gu
+offers "" simulate --seeds ""
+offers "run.json,run.json.2" replay r
+
 # Rows of the benches.
 offers "$("$divvy" bench --list | awk '{ print $1 }' | paste -sd,)" bench --quick ""
 offers "" bench --rounds ""

@@ -23,20 +23,20 @@ expect 2 "usage: divvy"
 expect 0 "usage: divvy" --help
 expect 0 "usage: divvy" help
 expect 0 "divvy 0." --version
-for command in info view compile; do
+for command in info view compile simulate replay; do
     expect 0 "$command" help
     expect 0 "divvy $command" help "$command"
     expect 0 "divvy $command" "$command" --help
 done
-expect 2 "info, view, compile" no-such-command
-expect 2 "info, view, compile" help no-such-command
+expect 2 "info, view, compile, simulate, replay" no-such-command
+expect 2 "info, view, compile, simulate, replay" help no-such-command
 expect 2 "one command" help view info
 expect 2 "a file is needed" view
 expect 1 "cannot read" view /no/such/profile
 
 # Output that cannot be written is a failure of every command.
 if [ -c /dev/full ]; then
-    for words in info "info --json" "info --env"; do
+    for words in info "info --json" "info --env" "simulate jit" "simulate jit --json"; do
         # shellcheck disable=SC2086 # words
         said=$("$divvy" $words 2>&1 >/dev/full)
         case "$? $said" in

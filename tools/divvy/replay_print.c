@@ -52,11 +52,11 @@ void replay_print_text(const struct replay_model *model, const struct replay_res
     const struct dv_view_job *job = model->job;
     const struct dv_style style = {.out = out, .width = 80};
     char title[256];
-    fprintf(out, "job %.0f, \"", job->id);
-    dv_put(&style, job->name, 40);
-    fprintf(out, "\": %.0f indices of ", job->count);
-    dv_put(&style, job->kernel, 40);
-    fprintf(out, ", %s\n\n", model->warm ? "not the first job of its kernel" : "the first job of its kernel");
+    fprintf(out, "job %.0f \"", job->id);
+    dv_put(&style, job->name, 20);
+    fputs("\", ", out);
+    dv_put(&style, job->kernel, 20);
+    fprintf(out, " over %.0f indices, %s\n\n", job->count, model->warm ? "not its first" : "its first");
     put_devices(&style, model);
     fprintf(out, "\n%-34s  %10s  %10s  %10s\n", "schedule", "time", "efficiency", "/ recorded");
     snprintf(title, sizeof title, "recorded: %s", job->schedule);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const char usage[] =
-    "usage: divvy simulate SCENARIO... [--random N] [--schedule S]... [--seeds N] [--seed S]\n"
+    "usage: divvy simulate --list | SCENARIO... [--random N] [--schedule S]... [--seeds N] [--seed S]\n"
     "                      [--jobs N] [--kernel NAME] [--json]\n"
     "\n"
     "Runs schedules in simulated time against devices whose every property is known, and tells how near\n"
@@ -17,6 +17,7 @@ static const char usage[] =
     "last one of a row. A scenario is a file, or the name of a shipped one; tuning are the 14 that the\n"
     "schedules are tuned on, hostile those with devices that fail, hang or lie.\n"
     "\n"
+    "  --list           names the shipped scenarios\n"
     "  --random N       N worlds drawn at random, on which nothing was tuned\n"
     "  --schedule S     only this schedule, or these: a,b,c; hguided alone has the true powers, else\n"
     "                   hguided:NAME=POWER,... with names or classes of devices, or core and device\n"
@@ -66,7 +67,7 @@ static bool read_seed(const char *text, uint64_t *out_seed)
 /* Returns an exit status; -1: go on. */
 static int read_options(int argc, char **argv, struct request *request)
 {
-    enum { HELP = 256, RANDOM, SCHEDULE, SEEDS_, SEED, JOBS_, KERNEL, JSON };
+    enum { HELP = 256, RANDOM, SCHEDULE, SEEDS_, SEED, JOBS_, KERNEL, JSON, LIST };
     static const struct option options[] = {
         {"help", no_argument, NULL, HELP},
         {"random", required_argument, NULL, RANDOM},
@@ -76,6 +77,7 @@ static int read_options(int argc, char **argv, struct request *request)
         {"jobs", required_argument, NULL, JOBS_},
         {"kernel", required_argument, NULL, KERNEL},
         {"json", no_argument, NULL, JSON},
+        {"list", no_argument, NULL, LIST},
         {NULL, 0, NULL, 0},
     };
     struct simulate_plan *plan = &request->plan;
@@ -87,6 +89,9 @@ static int read_options(int argc, char **argv, struct request *request)
         case 'h':
         case HELP:
             fputs(usage, stdout);
+            return 0;
+        case LIST:
+            simulate_list(stdout);
             return 0;
         case RANDOM:
             if (!read_count(optarg, &request->random_count))

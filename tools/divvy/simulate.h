@@ -31,6 +31,9 @@ struct simulate_cases {
  * of its kernels. False: `problem` holds one line. */
 bool simulate_add(struct simulate_cases *cases, const char *word, const char *kernel, char *problem, size_t size);
 
+/* The shipped ones and their kinds. */
+void simulate_list(FILE *out);
+
 /* Adds worlds that nothing was tuned on. */
 bool simulate_add_random(struct simulate_cases *cases, unsigned count, uint64_t seed, char *problem, size_t size);
 

@@ -204,6 +204,14 @@ static void name_shipped(const char *word, char *problem, size_t size)
             used += snprintf(problem + used, size - (size_t)used, "%s %s", name == tuning ? "" : ",", *name);
 }
 
+void simulate_list(FILE *out)
+{
+    for (const char *const *name = tuning; *name; name++)
+        fprintf(out, "%-22s  tuning\n", *name);
+    for (const char *const *name = hostile; *name; name++)
+        fprintf(out, "%-22s  hostile\n", *name);
+}
+
 bool simulate_add(struct simulate_cases *cases, const char *word, const char *kernel, char *problem, size_t size)
 {
     if (strpbrk(word, "/."))
