@@ -217,13 +217,13 @@ divvy_status divvy_wait(divvy_future *future)
     return collect(job);
 }
 
-/* Every backend shall be probed. One that cannot be is told by the log: the caller's call does not fail. */
+/* Every backend shall be probed. One that cannot be was told by the registry: the caller's call does not fail. */
 static void probe_all(divvy *dv)
 {
     char before[DV_ERROR_BYTES];
     memcpy(before, dv_error_text(), strlen(dv_error_text()) + 1);
     if (dv_crew_probe(&dv->crew) != DIVVY_OK)
-        dv_log(DIVVY_LOG_WARN, "divvy", "a backend could not be probed: %s", dv_error_text());
+        dv_log(DIVVY_LOG_INFO, "divvy", "a backend could not be probed: %s", dv_error_text());
     dv_error_set(before);
 }
 

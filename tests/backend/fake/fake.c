@@ -55,7 +55,7 @@ static void linger(const _Atomic uint64_t *ns)
     const uint64_t begin = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
     uint64_t passed = 0;
     for (uint64_t all; passed < (all = atomic_load(ns));) {
-        pass(all - passed < 1000000 ? all - passed : 1000000);
+        pass(all - passed < 10000000 ? all - passed : 10000000);
         clock_gettime(CLOCK_MONOTONIC, &now);
         passed = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec - begin;
     }
@@ -66,6 +66,8 @@ static divvy_status probe(const divvy_host *host)
     const char *level;
     atomic_fetch_add(&fake_orders[0].probed, 1);
     linger(&fake_orders[0].probe_slow_ns);
+    if (atomic_load(&fake_orders[0].fail_probe))
+        return host->fail(host, DIVVY_IO, "the fake backend was told not to be probed");
     divvy_status chosen = forms_begin(host, &level);
     if (chosen != DIVVY_OK)
         return chosen;

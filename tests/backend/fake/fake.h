@@ -17,6 +17,7 @@ enum {
 };
 
 struct fake_order {
+    atomic_int fail_probe;  /* of the first device: probing fails */
     atomic_int fail_open;   /* opening fails */
     atomic_int fail_load;   /* no kernel builds */
     atomic_int fail_start;  /* the n-th start from now on fails */
