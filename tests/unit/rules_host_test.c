@@ -166,7 +166,8 @@ static void check_errors(void)
 struct told {
     atomic_int inside, calls, wrong;
     atomic_size_t last;
-    divvy_future *submitted;
+    divvy_future *submitted, *behind;
+    uint *computed; // by the job that tells
     uint parts[16];
     divvy_status wait_status, run_status, prepare_status;
 };
@@ -181,6 +182,8 @@ static void listen(void *argument, size_t done, size_t count)
     atomic_store(&told->last, done);
     if (atomic_fetch_add(&told->calls, 1) == 0) {
         told->submitted = divvy_submit(dv, toil, 16, .turns = 0, .y = told->parts);
+        // It is nobody's child, so that it comes after the job that tells.
+        told->behind = divvy_submit(dv, step_on, 400, .factor = 0, .added = 4711, .x = told->computed);
         told->wait_status = divvy_wait(told->submitted);
         uint y[4];
         told->run_status = divvy_run(dv, toil, 4, .y = y);
@@ -201,15 +204,14 @@ DIVVY_HOST_KERNEL(dawdle, (value, int, ms), (out, int, y))
 
 static void check_callbacks(const char *devices, divvy_status expected)
 {
-    int y[400];
-    struct told told = {0};
+    uint computed[400];
+    struct told told = {.computed = computed};
     if (devices) {
-        uint computed[400];
         STATUS(expected,
                divvy_run(dv, toil, 400, .turns = 1, .y = computed,
                          .with = {.partition = 10, .on_progress = listen, .progress_arg = &told, .devices = devices}));
     } else {
-        STATUS(expected, divvy_run(dv, dawdle, 400, .ms = 0, .y = y,
+        STATUS(expected, divvy_run(dv, dawdle, 400, .ms = 0, .y = (int *)computed,
                                    .with = {.partition = 10, .on_progress = listen, .progress_arg = &told}));
     }
     CHECK_EQ(told.wrong, 0);
@@ -220,6 +222,9 @@ static void check_callbacks(const char *devices, divvy_status expected)
     CHECK_EQ(told.prepare_status, DIVVY_INVALID);
     STATUS(DIVVY_OK, divvy_wait(told.submitted));
     CHECK_EQ(told.parts[15], 15);
+    STATUS(DIVVY_OK, divvy_wait(told.behind));
+    for (int i = 0; i < 400; i++)
+        CHECK_EQ(computed[i], 4711);
     int calls = told.calls;
     sleep_ms(5);
     CHECK_EQ(told.calls, calls); // nothing is told after the end

@@ -212,6 +212,32 @@ static void check_cross(void)
     }
 }
 
+/* ---- From core to core ---- */
+
+/* Each call is for the other core, whose thread waits in the kernel that made the call before. */
+DIVVY_HOST_KERNEL(bounce, (value, int, left), (out, uint, depth))
+{
+    DIVVY_FOR (i) {
+        uint below = 0;
+        const char *other = left % 2 ? "cpu:1" : "cpu:0";
+        if (left > 0 &&
+            divvy_run(dv, bounce, 1, .left = left - 1, .depth = &below, .with = {.devices = other}) != DIVVY_OK)
+            divvy_fail(DIVVY_INTERNAL, divvy_error());
+        depth[i] = below + 1;
+    }
+}
+
+/* Who waits runs the children of the job that it waits for, at any depth. */
+static void check_bouncing(void)
+{
+    for (int left = 0; left < 8; left++) {
+        uint depth = 0;
+        STATUS(DIVVY_OK, divvy_run(dv, bounce, 1, .left = left, .depth = &depth,
+                                   .with = {.devices = left % 2 ? "cpu:0" : "cpu:1"}));
+        CHECK_EQ(depth, left + 1);
+    }
+}
+
 /* ---- Preparing, and other contexts ---- */
 
 static divvy *other_dv;
@@ -256,8 +282,10 @@ int main(void)
         check_children();
         check_trespass();
         check_passing();
-        if (threads > 1)
+        if (threads > 1) {
             check_cross();
+            check_bouncing();
+        }
         check_visits();
         divvy_close(dv);
     }
