@@ -3,6 +3,7 @@
 #include "../cpu/forms.h"
 #include "random.h"
 
+#include <string.h>
 #include <time.h>
 
 /* ---- Time ------------------------------------------------------------------------------------- */
@@ -96,18 +97,30 @@ divvy_status sim_start(void *opened, divvy_partition *partition)
 
 /* ---- Finishing -------------------------------------------------------------------------------- */
 
+/* Numbers named `padding` are for cores to pass the time, which a device of a scenario does asleep: it reads 0. */
+static void leave_out_padding(const divvy_kernel *kernel, divvy_slice *slices)
+{
+    static uint64_t no_padding;
+    for (unsigned k = 0; k < kernel->parameter_count; k++)
+        if (kernel->parameters[k].kind == DIVVY_KIND_value && slices[k].bytes <= sizeof no_padding &&
+            strcmp(kernel->parameters[k].name, "padding") == 0)
+            slices[k].data = &no_padding;
+}
+
 static void compute(const struct device *device, const struct slot *slot, divvy_partition *partition)
 {
     const struct kernel *kernel = partition->loaded;
     divvy_partition inner = *partition;
     divvy_slice slices[DIVVY_PARAMETERS_MAX];
-    inner.loaded = kernel->form;
     if (device->traits->staged) {
         sim_redirect(slot, partition, slices);
-        inner.slices = slices;
     } else {
+        memcpy(slices, partition->slices, partition->kernel->parameter_count * sizeof *slices);
         partition->touched = true;
     }
+    leave_out_padding(partition->kernel, slices);
+    inner.loaded = kernel->form;
+    inner.slices = slices;
     forms_finish(NULL, &inner, 0);
 }
 

@@ -6,6 +6,7 @@
 #include "check.h"
 #include "fork.h"
 
+#include "padding.cl"
 #include "rules.cl"
 
 #include <stdbool.h>
@@ -225,6 +226,29 @@ static void check_results(void)
         CHECK_STR(text, "");
         free(text);
     }
+}
+
+/* ---- Padding ---- */
+
+/* A number named `padding` is 0 on devices of a scenario, whatever the caller says, and as he says on cores; others are
+ * as he says everywhere. */
+static void check_padding(void)
+{
+    static int read_padding[COUNT];
+    static double read_turns[COUNT];
+    static const char *const devices[] = {"sim", "cpu"};
+    divvy *dv = OPEN(.backend = "cpu,sim", .devices = "cpu,sim");
+    for (unsigned d = 0; d < 2; d++) {
+        memset(read_padding, 0xff, sizeof read_padding);
+        check_status(divvy_run(dv, recite, COUNT, .padding = 1 << 30, .turns = 7, .read_padding = read_padding,
+                               .read_turns = read_turns, .with = {.devices = devices[d]}),
+                     "recite");
+        size_t wrong = 0;
+        for (int i = 0; i < COUNT; i++)
+            wrong += read_padding[i] != (d == 0 ? 0 : 1 << 30) || read_turns[i] != 7;
+        CHECK_EQ(wrong, 0);
+    }
+    divvy_close(dv);
 }
 
 /* ---- Time ---- */
@@ -473,6 +497,9 @@ int main(void)
     in_child("{\"type\": \"cpu\", \"granule\": 7}, {\"copies\": 3, \"depth\": 1, \"granule\": 96, \"stated\": "
              "{\"fixed_ns\": 1e9, \"timing\": \"garbage\"}}",
              check_results);
+
+    in_child("{\"ns_per_item\": 1}", check_padding);
+    in_child("{\"staged\": false, \"ns_per_item\": 1}", check_padding);
 
     in_child("{\"staged\": false, \"fixed_ns\": 1e6, \"ns_per_item\": 500}", check_pace);
     in_child("{\"fixed_ns\": 1e6, \"ns_per_item\": 500}", check_pace);
