@@ -44,8 +44,9 @@ static void setup(struct bench *bench)
 
 int main(int argc, char **argv)
 {
-    static const struct bench_row *const rows[] = {BENCH_ROWS, &row_startup, &row_profile_empty, &row_profile_nbody,
-                                                   NULL};
+    static const struct bench_row *const rows[] = {BENCH_ROWS,    &row_startup,  &row_profile_empty, &row_profile_nbody,
+                                                   &row_paced_20, &row_paced_50, &row_paced_200,     &row_hostile,
+                                                   &row_oclgrind, NULL};
     /* The device that computes in the thread that drives it, so that a core and a device are one core each. */
     setenv("POCL_DEVICES", "basic", 0);
     setenv("OCL_ICD_VENDORS", "/etc/OpenCL/vendors/pocl.icd", 0);

@@ -5,5 +5,6 @@
 #include "bench.h"
 
 extern const struct bench_row row_startup, row_profile_empty, row_profile_nbody;
+extern const struct bench_row row_paced_20, row_paced_50, row_paced_200, row_hostile, row_oclgrind;
 
 #endif
