@@ -21,13 +21,6 @@ static bool adds_to_sums(const divvy_kernel *kernel)
     return false;
 }
 
-/* When a flight that began then and is expected to take so long will end: overdue, half of what it has taken more. */
-static double end_of(double began_ns, double expected_ns, double now)
-{
-    double end = began_ns + expected_ns;
-    return end >= now ? end : now + (now - began_ns) / 2;
-}
-
 /* What a device has in flight, the older one first: it begins with the second when it is through with the first. */
 static void add_flights(struct flights *found, struct dv_job *job, unsigned m, bool whole, double now)
 {
@@ -44,7 +37,7 @@ static void add_flights(struct flights *found, struct dv_job *job, unsigned m, b
             return;
         double began = fmax(free_ns, (double)task->start_ns);
         double expected = dv_plan_expect_ns(&job->plan, m, task->partition.count);
-        free_ns = end_of(began, expected, now);
+        free_ns = dv_flight_end_ns(began, began + expected, now);
         if (fate != DV_TASK_RUNNING)
             continue;
         found->flights[found->count] = (struct dv_flight){

@@ -116,6 +116,10 @@ struct dv_flight {
     double began_ns, end_ns; /* when its device began, and is expected to end */
 };
 
+/* When a device that began then will end, if it was expected to by end_ns: overdue, it takes half as long again as it has
+ * taken. */
+double dv_flight_end_ns(double began_ns, double end_ns, double now);
+
 /* `count` indices from the back of a flight, and why. 0: none for now; unless something happens before, it makes sense to
  * ask again at the moment again_ns, HUGE_VAL: never. */
 struct dv_takeover {

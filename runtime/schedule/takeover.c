@@ -24,10 +24,15 @@ static double overdue_ns(const struct dv_plan *plan, const struct dv_flight *fli
     return flight->end_ns + TOLERANCE * u * (flight->end_ns - flight->began_ns);
 }
 
+double dv_flight_end_ns(double began_ns, double end_ns, double now)
+{
+    return now <= end_ns ? end_ns : now + OVERDUE * (now - began_ns);
+}
+
 static double expected_end(const struct dv_plan *plan, const struct dv_flight *flight, double now)
 {
     double overdue = overdue_ns(plan, flight);
-    return now <= flight->end_ns ? flight->end_ns : now <= overdue ? overdue : now + OVERDUE * (now - flight->began_ns);
+    return now > flight->end_ns && now <= overdue ? overdue : dv_flight_end_ns(flight->began_ns, flight->end_ns, now);
 }
 
 static unsigned last_to_end(const struct dv_plan *plan, const struct dv_flight *flights, unsigned count, double now)
@@ -85,7 +90,8 @@ struct dv_takeover dv_take_over(struct dv_plan *plan, unsigned d, uint64_t now_n
     if (finish == HUGE_VAL || dv_plan_pace_ns(plan, d) <= 0)
         return none;
     if (now + needed >= expected_end(plan, flight, now)) {
-        none.again_ns = fmax(flight->began_ns + needed / OVERDUE, overdue_ns(plan, flight)) + 1;
+        none.again_ns = fmax(flight->began_ns + needed / OVERDUE, overdue_ns(plan, flight));
+        none.again_ns = fmax(none.again_ns, now + plan->paces[d].fixed_ns) + 1;
         return none;
     }
     size_t count = flight->whole ? flight->count : piece_of(plan, d, now, finish, flight->count);

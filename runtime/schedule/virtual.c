@@ -240,7 +240,7 @@ static unsigned gather_flights(struct dv_virtual *row)
                                                            .began_ns = begin,
                                                            .end_ns = end};
             }
-            begin = fmax(end, row->now_ns);
+            begin = dv_flight_end_ns(begin, end, row->now_ns);
         }
     }
     return count;
