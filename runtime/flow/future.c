@@ -6,21 +6,15 @@
 
 #include <string.h>
 
-/* The seat from which this thread may work for a crew: its own if it runs a kernel, else the crew's first if that is
- * free. -1: none. */
-static int sit_down(struct dv_crew *crew, bool *out_taken)
+/* The place from which this thread may work for a crew: if it runs a kernel its own seat, which it holds anyway. */
+static struct dv_place find_place(struct dv_crew *crew)
 {
     const struct dv_here *here = dv_here();
-    *out_taken = false;
-    if (here->unit) {
-        if (crew->core_count && crew->member_of_core[here->unit->core] < 0)
-            dv_pool_hire_first(crew); /* a kernel of another context cannot help */
-        return here->unit->core;
-    }
-    if (crew->core_count == 0 || !dv_seat_take((int)crew->cores[0]))
-        return -1;
-    *out_taken = true;
-    return (int)crew->cores[0];
+    if (!here->unit)
+        return dv_place_visit(crew);
+    if (crew->core_count && crew->member_of_core[here->unit->core] < 0)
+        dv_pool_hire_first(crew); /* a kernel of another context cannot help */
+    return (struct dv_place){.core = here->unit->core};
 }
 
 /* The job whose kernel this thread runs, if it does: what it submits is a child. Callbacks are nobody's children. */
@@ -51,12 +45,12 @@ static bool is_trivial(struct dv_job *job)
     return true;
 }
 
-static void publish(struct dv_job *job, bool may_relay, bool *out_free)
+static void publish(struct dv_job *job, bool leads, bool *out_free)
 {
     bool empty = job->count == 0 && !job->prepares; /* then one index stands for writing the identities, in order */
     if (empty)
         atomic_store(&job->pending, 1);
-    divvy_status status = dv_pool_publish(job, may_relay, out_free);
+    divvy_status status = dv_pool_publish(job, leads, out_free);
     if (status != DIVVY_OK) {
         job->status = status;
         job->error = strdup(dv_error_text());
@@ -82,33 +76,31 @@ struct dv_job *dv_future_submit(struct dv_crew *crew, const divvy_kernel *kernel
     return job;
 }
 
-/* Publishes the job and sees it through from the seat of `core`; by the relay if this thread may. */
-static void see_through(struct dv_job *job, int core, bool may_be_quiet, bool may_relay)
+/* Publishes the job and sees it through. */
+static void see_through(struct dv_job *job, struct dv_place *place, bool may_be_quiet)
 {
-    struct dv_member *member = core >= 0 ? dv_job_member_on(job, core) : NULL;
+    struct dv_member *member = place->core >= 0 ? dv_job_member_on(job, place->core) : NULL;
     if (member && atomic_load(&member->standing) == DV_OUT)
         member = NULL;
     if (may_be_quiet && member)
         atomic_store_explicit(&job->quiet, true, memory_order_relaxed);
     bool free;
-    publish(job, may_relay, &free);
+    publish(job, place->leads && !job->prepares, &free);
     if (member && free)
         dv_work(job, member);
     if (!dv_job_is_over(job))
         dv_pool_open_up(job);
-    dv_pool_wait(job, core);
+    dv_pool_wait(job, place);
 }
 
 struct dv_job *dv_future_run(struct dv_crew *crew, const divvy_kernel *kernel, size_t count, const void *args,
                              size_t args_size)
 {
-    bool taken;
-    int core = sit_down(crew, &taken);
-    struct dv_job *job = dv_job_make(crew, kernel, count, args, args_size, parent(), core);
+    struct dv_place place = find_place(crew);
+    struct dv_job *job = dv_job_make(crew, kernel, count, args, args_size, parent(), place.core);
     if (job && !is_trivial(job))
-        see_through(job, core, job->plan.schedule->quiet, taken);
-    if (taken)
-        dv_seat_leave(core);
+        see_through(job, &place, job->plan.schedule->quiet);
+    dv_place_leave(&place, crew);
     return job ? job : dv_job_make_failed(DIVVY_NO_MEMORY, "no memory for the job");
 }
 
@@ -118,11 +110,9 @@ struct dv_job *dv_future_prepare(struct dv_crew *crew, const divvy_kernel *kerne
     if (!job)
         return dv_job_make_failed(DIVVY_NO_MEMORY, "no memory for the job");
     if (!is_trivial(job)) {
-        bool taken;
-        int core = sit_down(crew, &taken);
-        see_through(job, core, false, false);
-        if (taken)
-            dv_seat_leave(core);
+        struct dv_place place = find_place(crew);
+        see_through(job, &place, false);
+        dv_place_leave(&place, crew);
     }
     return job;
 }
@@ -131,10 +121,8 @@ void dv_future_wait(struct dv_job *job)
 {
     if (dv_job_is_over(job))
         return;
-    bool taken;
-    int core = sit_down(job->crew, &taken);
-    attend(job, core);
-    dv_pool_wait(job, core);
-    if (taken)
-        dv_seat_leave(core);
+    struct dv_place place = find_place(job->crew);
+    attend(job, place.core);
+    dv_pool_wait(job, &place);
+    dv_place_leave(&place, job->crew);
 }

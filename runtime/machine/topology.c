@@ -9,12 +9,15 @@
 #include <hwloc.h>
 #include <math.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 static hwloc_topology_t machine; /* NULL: discovery failed */
 static struct dv_topology topology;
+static int *core_of_thread; /* [thread_limit]: by the operating system's number; -1: of no core that may be used */
+static int thread_limit;
 static char discovery_error[256];
 
 /* ---- Discovery -------------------------------------------------------------------------------- */
@@ -82,15 +85,28 @@ static hwloc_obj_type_t core_type(void)
     return how_many(HWLOC_OBJ_CORE) > 0 ? HWLOC_OBJ_CORE : HWLOC_OBJ_PU;
 }
 
+/* All its hardware threads, since a thread of the program may run where the library's do not. */
+static void note_threads(hwloc_obj_t object, unsigned core)
+{
+    for (int thread = hwloc_bitmap_first(object->cpuset); thread >= 0 && thread < thread_limit;
+         thread = hwloc_bitmap_next(object->cpuset, thread))
+        core_of_thread[thread] = (int)core;
+}
+
 static bool find_cores(void)
 {
     const hwloc_obj_type_t type = core_type();
     struct dv_core *cores = calloc(how_many(type), sizeof *cores);
     hwloc_bitmap_t allowed = allowed_threads();
-    if (cores && allowed)
-        for (unsigned i = 0; i < how_many(type); i++)
-            topology.core_count +=
-                describe_core(hwloc_get_obj_by_type(machine, type, i), allowed, &cores[topology.core_count]);
+    thread_limit = hwloc_bitmap_last(hwloc_topology_get_topology_cpuset(machine)) + 1;
+    core_of_thread = thread_limit > 0 ? malloc((size_t)thread_limit * sizeof *core_of_thread) : NULL;
+    for (int thread = 0; core_of_thread && thread < thread_limit; thread++)
+        core_of_thread[thread] = -1;
+    for (unsigned i = 0; cores && core_of_thread && allowed && i < how_many(type); i++) {
+        hwloc_obj_t object = hwloc_get_obj_by_type(machine, type, i);
+        if (describe_core(object, allowed, &cores[topology.core_count]))
+            note_threads(object, topology.core_count++);
+    }
     hwloc_bitmap_free(allowed);
     topology.cores = cores;
     return topology.core_count > 0;
@@ -342,14 +358,10 @@ divvy_status dv_topology_bind(const unsigned *cores, unsigned count)
     return DIVVY_OK;
 }
 
-int dv_topology_where(void)
+int dv_topology_here(void)
 {
-    if (!dv_topology_get() || topology.synthetic)
+    if (topology.synthetic)
         return -1;
-    hwloc_bitmap_t here = hwloc_bitmap_alloc();
-    int cpu = -1;
-    if (here && hwloc_get_last_cpu_location(machine, here, HWLOC_CPUBIND_THREAD) == 0)
-        cpu = hwloc_bitmap_first(here);
-    hwloc_bitmap_free(here);
-    return cpu;
+    int thread = sched_getcpu();
+    return thread >= 0 && thread < thread_limit ? core_of_thread[thread] : -1;
 }

@@ -46,7 +46,8 @@ divvy_status dv_topology_place(const char *bind, unsigned count, unsigned *out_c
  * thread does not sit where it was told: an info line, not an error, to callers. A synthetic machine is OK. */
 divvy_status dv_topology_bind(const unsigned *cores, unsigned count);
 
-/* The hardware thread that the calling thread runs on now, or -1. */
-int dv_topology_where(void);
+/* The core that the calling thread runs on now; -1: none of those that may be used, or the machine is invented. After
+ * dv_topology_get; costs next to nothing. */
+int dv_topology_here(void);
 
 #endif

@@ -52,33 +52,6 @@ static bool is_long_enough(uint64_t *until)
     return now >= *until;
 }
 
-/* ---- Seats ---- */
-
-bool dv_seat_take(int core)
-{
-    atomic_bool *taken = &dv_pool.seats[core].taken;
-    return !atomic_load_explicit(taken, memory_order_relaxed) &&
-           !atomic_exchange_explicit(taken, true, memory_order_acquire);
-}
-
-void dv_seat_leave(int core)
-{
-    struct dv_seat *seat = &dv_pool.seats[core];
-    atomic_store(&seat->taken, false);
-    if (atomic_load(&seat->has_worker))
-        dv_bell_ring(&dv_pool.work);
-    if (atomic_load(&dv_pool.seatless))
-        dv_bell_ring(&dv_pool.over);
-}
-
-/* The seat of those who wait for this crew, if it is free by now. Whoever counts among the seatless before and looks
- * at the bell of those who wait hears of the leaving that comes too late for this. */
-static int take_late_seat(const struct dv_crew *crew)
-{
-    int first = (int)crew->cores[0];
-    return atomic_exchange(&dv_pool.seats[first].taken, true) ? -1 : first;
-}
-
 /* ---- Finding work ---- */
 
 struct dv_member *dv_job_member_on(struct dv_job *job, int core)
@@ -149,6 +122,7 @@ static struct dv_job *pick_needed(struct dv_job *needy, int core, struct dv_memb
 static void announce(void)
 {
     dv_bell_ring(&dv_pool.work);
+    dv_seat_call_back();
     dv_bell_ring(&dv_pool.over);
 }
 
@@ -192,14 +166,20 @@ static void ring_alarms(void)
 
 /* ---- Workers ---- */
 
+/* Whether a visitor took the seat of a worker that spins. */
+static bool is_replaced(struct dv_seat *seat)
+{
+    return seat->box ? dv_relay_is_replaced(seat) : dv_seat_is_taken(seat);
+}
+
 /* Until the bell was rung since `seen`, and for as long as there is no reason to sleep: spins, and serves what comes
- * by the relay. */
-static void spin(struct dv_seat *seat, int core, unsigned seen)
+ * by the relay. A visitor that takes its seat is such a reason. */
+static void spin(struct dv_seat *seat, unsigned seen)
 {
     uint64_t until = 0;
-    for (unsigned turn = 1; dv_bell_epoch(&dv_pool.work) == seen; turn++) {
+    for (unsigned turn = 1; dv_bell_epoch(&dv_pool.work) == seen && !is_replaced(seat); turn++) {
         dv_pause();
-        if (dv_relay_serve(seat, core)) {
+        if (dv_relay_serve(seat)) {
             turn = until = 0;
             continue;
         }
@@ -208,35 +188,44 @@ static void spin(struct dv_seat *seat, int core, unsigned seen)
     }
 }
 
+/* Works on what there is for a core, from its seat, which is left in the end. */
+static void serve(struct dv_seat *seat, int core, unsigned seen)
+{
+    struct dv_member *member;
+    struct dv_job *job;
+    bool more = true;
+    while (more && (job = pick(core, NULL, &member, &more)) != NULL) {
+        dv_relay_engage(seat, job->crew, (unsigned)core);
+        dv_work(job, member);
+        dv_job_release(job);
+        more = more || dv_bell_epoch(&dv_pool.work) != seen;
+    }
+    if (seat->box) { /* the same crew may have more, and soon */
+        dv_relay_watch(seat);
+        spin(seat, seen);
+        if (dv_relay_disengage(seat))
+            dv_seat_free_up(seat);
+    } else {
+        dv_seat_free_up(seat);
+        spin(seat, seen);
+    }
+}
+
 static void *seat_main(void *argument)
 {
     int core = (int)(intptr_t)argument;
+    struct dv_seat *seat = &dv_pool.seats[core];
     for (;;) {
-        unsigned seen = dv_bell_epoch(&dv_pool.work);
+        unsigned seen = dv_bell_epoch(&dv_pool.work), left = dv_bell_epoch(&seat->left);
         if (atomic_load_explicit(&dv_pool.closing, memory_order_acquire))
             return NULL;
         ring_alarms();
-        struct dv_seat *seat = &dv_pool.seats[core];
-        struct dv_member *member;
-        struct dv_job *job;
-        bool more = true, engaged = false;
-        if (dv_seat_take(core)) {
-            while (more && (job = pick(core, NULL, &member, &more)) != NULL) {
-                dv_relay_engage(seat, job->crew);
-                dv_work(job, member);
-                dv_job_release(job);
-                more = more || dv_bell_epoch(&dv_pool.work) != seen;
-            }
-            engaged = dv_relay_is_engaged(seat);
-            if (engaged) { /* the same crew may have more, and soon */
-                spin(seat, core, seen);
-                dv_relay_disengage(seat);
-            }
-            atomic_store_explicit(&seat->taken, false, memory_order_release);
+        if (!dv_seat_take(seat)) {
+            dv_seat_give_way(seat, left);
+            continue;
         }
-        if (!engaged)
-            spin(seat, core, seen);
-        if (dv_bell_epoch(&dv_pool.work) == seen)
+        serve(seat, core, seen);
+        if (!dv_seat_is_taken(seat) && dv_bell_epoch(&dv_pool.work) == seen)
             dv_bell_sleep(&dv_pool.work, seen, atomic_load(&dv_pool.alarm_ns));
     }
 }
@@ -306,12 +295,14 @@ static divvy_status start_thread(pthread_t *thread, void *(*main)(void *argument
     return DIVVY_OK;
 }
 
-static divvy_status seat_worker(struct dv_crew *crew, unsigned core)
+/* Under the pool's mutex. */
+static divvy_status seat_worker(unsigned core, bool bound)
 {
     struct dv_seat *seat = &dv_pool.seats[core];
     if (atomic_load(&seat->has_worker))
         return DIVVY_OK;
-    DV_TRY(start_thread(&seat->thread, seat_main, (void *)(intptr_t)core, &core, crew->bound ? 1 : 0, 0));
+    DV_TRY(start_thread(&seat->thread, seat_main, (void *)(intptr_t)core, &core, bound ? 1 : 0, 0));
+    atomic_store(&seat->is_bound, bound);
     atomic_store(&seat->has_worker, true);
     return DIVVY_OK;
 }
@@ -323,29 +314,33 @@ divvy_status dv_pool_enter(struct dv_crew *crew)
     pthread_mutex_lock(&dv_pool.mutex);
     divvy_status status = DIVVY_OK;
     if (!dv_pool.seats) {
-        dv_pool.seats = aligned_alloc(64, crew->host->core_count * sizeof *dv_pool.seats);
+        dv_pool.seats = dv_seats_make(crew->host->core_count);
         if (!dv_pool.seats)
             status = dv_fail(DIVVY_NO_MEMORY, "no memory for the pool");
-        else
-            memset(dv_pool.seats, 0, crew->host->core_count * sizeof *dv_pool.seats);
         dv_pool.seat_count = crew->host->core_count;
     }
     dv_pool.crews++;
     for (unsigned c = 1; status == DIVVY_OK && c < crew->core_count; c++)
-        status = seat_worker(crew, crew->cores[c]);
+        status = seat_worker(crew->cores[c], crew->bound);
     pthread_mutex_unlock(&dv_pool.mutex);
     pthread_mutex_unlock(&door);
     return status;
 }
 
+divvy_status dv_pool_hire_core(unsigned core, bool bound)
+{
+    if (dv_pool_has_worker((int)core))
+        return DIVVY_OK;
+    pthread_mutex_lock(&dv_pool.mutex);
+    divvy_status status = seat_worker(core, bound);
+    pthread_mutex_unlock(&dv_pool.mutex);
+    return status;
+}
+
 void dv_pool_hire_first(struct dv_crew *crew)
 {
-    if (crew->core_count != 1 || dv_pool_has_worker((int)crew->cores[0]))
-        return;
-    pthread_mutex_lock(&dv_pool.mutex);
-    if (seat_worker(crew, crew->cores[0]) != DIVVY_OK)
+    if (crew->core_count == 1 && dv_pool_hire_core(crew->cores[0], crew->bound) != DIVVY_OK)
         dv_log(DIVVY_LOG_WARN, "pool", "jobs run only while they are waited for: %s", dv_error_text());
-    pthread_mutex_unlock(&dv_pool.mutex);
 }
 
 struct dv_unit *dv_pool_unit(const struct dv_found *found, unsigned units, int core)
@@ -421,6 +416,7 @@ static void empty_pool(uint64_t until)
 {
     dv_bell_ring(&dv_pool.work);
     for (unsigned s = 0; s < dv_pool.seat_count; s++) {
+        dv_bell_ring(&dv_pool.seats[s].left);
         if (atomic_load(&dv_pool.seats[s].has_worker))
             pthread_join(dv_pool.seats[s].thread, NULL);
         atomic_store(&dv_pool.seats[s].has_worker, false);
@@ -438,7 +434,7 @@ static void empty_pool(uint64_t until)
         dv_unit_free(dv_pool.units[u]);
     pthread_mutex_lock(&dv_pool.mutex);
     dv_pool.unit_count = dv_pool.driver_count = 0;
-    free(dv_pool.seats);
+    dv_seats_free(dv_pool.seats, dv_pool.seat_count);
     dv_pool.seats = NULL;
     dv_pool.seat_count = 0;
     atomic_store(&dv_pool.closing, false);
@@ -459,7 +455,15 @@ void dv_pool_leave(uint64_t until)
 
 /* ---- Jobs ---- */
 
-divvy_status dv_pool_publish(struct dv_job *job, bool may_relay, bool *out_free)
+bool dv_pool_is_busy(const struct dv_job *own)
+{
+    pthread_mutex_lock(&dv_pool.mutex);
+    bool busy = dv_pool.order.first != own || dv_pool.order.last != own;
+    pthread_mutex_unlock(&dv_pool.mutex);
+    return busy;
+}
+
+divvy_status dv_pool_publish(struct dv_job *job, bool leads, bool *out_free)
 {
     pthread_mutex_lock(&dv_pool.mutex);
     divvy_status status = dv_order_enter(&dv_pool.order, job);
@@ -471,7 +475,7 @@ divvy_status dv_pool_publish(struct dv_job *job, bool may_relay, bool *out_free)
     pthread_mutex_unlock(&dv_pool.mutex);
     if (status != DIVVY_OK || atomic_load_explicit(&job->quiet, memory_order_relaxed))
         return status;
-    bool relayed = may_relay && *out_free && dv_relay_offer(job);
+    bool relayed = leads && *out_free && dv_relay_offer(job);
     if (!relayed || atomic_load_explicit(&dv_pool.seatless, memory_order_relaxed))
         announce();
     return DIVVY_OK;
@@ -534,21 +538,8 @@ void dv_pool_forget(struct dv_unit *unit, const char *error)
     }
 }
 
-/* Whether this thread, which sits on `seat`, runs on the core of a bound worker of the same crew: that one cannot work
- * before this one sleeps. Once woken it will find itself on a core that is free. */
-static bool is_in_the_way(const struct dv_crew *crew, int seat)
-{
-    if (!crew->bound || crew->core_count < 2)
-        return false;
-    int cpu = dv_topology_where();
-    for (unsigned c = 0; c < crew->core_count; c++)
-        if ((int)crew->host->cores[crew->cores[c]].cpu == cpu)
-            return (int)crew->cores[c] != seat;
-    return false;
-}
-
 /* Waits a little: until there is something new, or for as long as there is no reason to sleep. */
-static void spin_for(struct dv_job *job, int seat, unsigned seen)
+static void spin_for(struct dv_job *job, const struct dv_place *place, unsigned seen)
 {
     uint64_t until = 0;
     for (unsigned turn = 1;
@@ -559,7 +550,7 @@ static void spin_for(struct dv_job *job, int seat, unsigned seen)
             continue;
         if (job->offers && dv_relay_withdraw(job)) /* they sleep, or are busy with something else */
             announce();
-        if (is_long_enough(&until) || is_in_the_way(job->crew, seat))
+        if (is_long_enough(&until) || dv_place_is_in_the_way(place, job->crew))
             break;
     }
 }
@@ -571,20 +562,20 @@ static uint64_t sooner(uint64_t moment_ns)
     return alarm && (!moment_ns || alarm < moment_ns) ? alarm : moment_ns;
 }
 
-void dv_pool_wait(struct dv_job *job, int core)
+void dv_pool_wait(struct dv_job *job, struct dv_place *place)
 {
     bool patient = true; /* look for others' work only after a while */
-    const bool seatless = core < 0 && job->crew->core_count > 0;
+    const bool visits = place->visits && job->crew->core_count > 0, seatless = visits && !place->leads;
     if (seatless)
         atomic_fetch_add(&dv_pool.seatless, 1);
     while (!dv_job_is_over(job)) {
         unsigned seen = dv_bell_epoch(&dv_pool.over);
         ring_alarms();
-        if (seatless && core < 0)
-            core = take_late_seat(job->crew);
-        if (core >= 0 && !patient) {
+        if (visits && place->core < 0 && !job->offers)
+            dv_place_sit(place, job->crew);
+        if (place->core >= 0 && !patient) {
             struct dv_member *member;
-            struct dv_job *needed = pick_needed(job, core, &member);
+            struct dv_job *needed = pick_needed(job, place->core, &member);
             if (needed) {
                 dv_work(needed, member);
                 dv_job_release(needed);
@@ -592,11 +583,11 @@ void dv_pool_wait(struct dv_job *job, int core)
             }
         }
         if (job->offers) { /* then this thread accounts for the last of it, or others finish the job themselves */
-            spin_for(job, core, seen);
+            spin_for(job, place, seen);
             dv_relay_collect(job);
         } else {
             dv_job_begin_closing(job);
-            spin_for(job, core, seen);
+            spin_for(job, place, seen);
             if (dv_job_stop_closing(job)) {
                 dv_job_finish(job, 0);
                 break;
@@ -608,19 +599,19 @@ void dv_pool_wait(struct dv_job *job, int core)
             dv_relay_await(job);
             dv_relay_collect(job);
         }
-        if (!dv_job_is_over(job) && !patient && dv_bell_epoch(&dv_pool.over) == seen)
+        if (!dv_job_is_over(job) && !patient && dv_bell_epoch(&dv_pool.over) == seen) {
+            if (visits)
+                dv_place_rise(place, job);
             dv_bell_sleep(&dv_pool.over, seen, sooner(atomic_load(&job->stopped) ? 0 : job->deadline_ns));
+        }
         if (job->deadline_ns && !atomic_load(&job->stopped) && dv_now_ns() >= job->deadline_ns)
             dv_job_stop(job, true, DIVVY_TIMED_OUT, "the job's time was over");
         patient = false;
     }
     if (job->offers)
         dv_relay_end(job);
-    if (seatless) {
+    if (seatless)
         atomic_fetch_sub(&dv_pool.seatless, 1);
-        if (core >= 0)
-            dv_seat_leave(core);
-    }
 }
 
 void dv_pool_forked(void)

@@ -1,22 +1,15 @@
 /* The pool: every worker of the process and the jobs in flight. The one global.
  *
- * There is a seat for each core that some context uses. A thread that runs partitions on a core holds its seat. Each
- * seat but a context's first has a worker, a thread bound to the core; the first is taken by the thread that waits
- * for a job (a context of one core gets a worker too, at its first divvy_submit). Other devices have a worker each,
- * which drives the device and mostly sleeps. Idle workers spin briefly, then sleep. */
+ * Each core that some context uses has a worker, a thread bound to it, but for a context's first one: there works the
+ * thread that waits for a job (see seat.h; a context of one core gets a worker too, at its first divvy_submit). Other
+ * devices have a worker each, which drives the device and mostly sleeps. Idle workers spin briefly, then sleep. */
 #ifndef DV_POOL_H
 #define DV_POOL_H
 
 #include "base/bell.h"
 #include "schedule/job.h"
 #include "schedule/order.h"
-
-struct dv_seat {
-    _Alignas(64) atomic_bool taken;
-    atomic_bool has_worker;            /* written under the pool's mutex */
-    _Atomic(struct dv_crew *) engaged; /* whose box the worker watches, or will: see relay.h */
-    pthread_t thread;
-};
+#include "schedule/seat.h"
 
 /* A worker of a device that is no core. */
 struct dv_driver {
@@ -39,7 +32,8 @@ struct dv_pool {
     _Atomic uint64_t alarm_ns; /* the earliest of the jobs' alarms, or before; 0: none */
     unsigned seat_count;
     struct dv_seat *seats;             /* one for each core of the topology, made by the first crew, never moved */
-    atomic_uint seatless;              /* threads that wait and found the seat taken */
+    atomic_uint seatless;              /* threads that wait and found no seat */
+    atomic_uint gave_way;              /* workers that sleep since a visitor has their seat */
     unsigned unit_count, driver_count; /* under mutex, as the arrays */
     struct dv_unit *units[DV_CREW_MAX];
     struct dv_driver *drivers[DV_CREW_MAX];
@@ -58,12 +52,14 @@ void dv_pool_leave(uint64_t until);
 /* Gives a device that is no core its worker. Under the pool's mutex. */
 divvy_status dv_pool_hire(struct dv_crew *crew, struct dv_unit *unit);
 
-/* Makes a worker for a crew's first seat, which otherwise only those who wait take. */
+/* Makes a worker for a crew's first seat, for jobs that nobody waits for: unless it has other workers. */
 void dv_pool_hire_first(struct dv_crew *crew);
 
-/* Puts a job in flight and calls the workers, unless it is quiet; by the relay if the caller may and holds the crew's
- * first seat. NO_MEMORY, or INVALID where no order is possible: it is not in flight. *out_free: it may run at once. */
-divvy_status dv_pool_publish(struct dv_job *job, bool may_relay, bool *out_free);
+/* Makes a worker for a core that has none. NO_MEMORY, LIMIT. */
+divvy_status dv_pool_hire_core(unsigned core, bool bound);
+
+/* Puts a job in flight and calls the workers, unless it is quiet; by the relay if the caller leads. NO_MEMORY, or INVALID where no order is possible: it is not in flight. *out_free: it may run at once. */
+divvy_status dv_pool_publish(struct dv_job *job, bool leads, bool *out_free);
 
 /* A quiet job becomes everybody's. */
 void dv_pool_open_up(struct dv_job *job);
@@ -86,18 +82,15 @@ static inline bool dv_pool_has_worker(int core)
     return atomic_load_explicit(&dv_pool.seats[core].has_worker, memory_order_acquire);
 }
 
-/* Holds a seat; false if somebody else does. */
-bool dv_seat_take(int core);
-
-/* Leaves a seat, to its worker if it has one. */
-void dv_seat_leave(int core);
+/* Whether any job but this one (or NULL) is in flight. */
+bool dv_pool_is_busy(const struct dv_job *own);
 
 /* The member of a job that belongs to a core; NULL if the job does not use that core. */
 struct dv_member *dv_job_member_on(struct dv_job *job, int core);
 
-/* Works on what `job` needs from the seat that this thread holds, until it is over. core -1: none, and it takes its
- * crew's first as soon as that is free. */
-void dv_pool_wait(struct dv_job *job, int core);
+/* Works on what `job` needs from this thread's place, until it is over. A visitor without a seat takes one as soon as it
+ * can, and leaves it when it falls asleep. */
+void dv_pool_wait(struct dv_job *job, struct dv_place *place);
 
 /* fork: what the child must forget. */
 void dv_pool_forked(void);

@@ -34,13 +34,13 @@ void dv_relay_close(struct dv_crew *crew)
     crew->boxes = NULL;
 }
 
-/* ---- The caller ---- */
+/* ---- The visitor ---- */
 
 void dv_relay_recover(const struct dv_job *job)
 {
     const struct dv_crew *crew = job->crew;
     __builtin_prefetch(&job->id, 1);
-    for (unsigned m = 1; crew->boxes && m < crew->core_count && m < job->split.home_count; m++) {
+    for (unsigned m = 0; crew->boxes && m < crew->core_count && m < job->split.home_count; m++) {
         __builtin_prefetch(&job->split.homes[m], 1);
         __builtin_prefetch(&crew->boxes[m], 1);
     }
@@ -48,16 +48,14 @@ void dv_relay_recover(const struct dv_job *job)
 
 static bool may_be_offered(const struct dv_job *job, unsigned m)
 {
-    const struct dv_crew *crew = job->crew;
-    const struct dv_seat *seat = &dv_pool.seats[crew->cores[m]];
-    return atomic_load_explicit(&seat->engaged, memory_order_relaxed) == crew &&
+    return atomic_load_explicit(&job->crew->boxes[m].watch, memory_order_relaxed) != DV_WATCH_NONE &&
            atomic_load_explicit(&job->members[m].standing, memory_order_relaxed) != DV_OUT;
 }
 
 bool dv_relay_offer(struct dv_job *job)
 {
     struct dv_crew *crew = job->crew;
-    for (unsigned m = 1; m < crew->core_count; m++) {
+    for (unsigned m = 0; m < crew->core_count; m++) {
         if (!may_be_offered(job, m))
             continue;
         struct dv_box *box = &crew->boxes[m];
@@ -83,7 +81,7 @@ static bool has_answered(const struct dv_box *box)
 bool dv_relay_answered(const struct dv_job *job)
 {
     bool answered = false;
-    for (unsigned m = 1; job->offers && !answered && m < job->crew->core_count; m++)
+    for (unsigned m = 0; job->offers && !answered && m < job->crew->core_count; m++)
         answered = job->members[m].offered && has_answered(&job->crew->boxes[m]);
     return answered;
 }
@@ -98,7 +96,7 @@ void dv_relay_collect(struct dv_job *job)
 {
     size_t computed = 0;
     uint64_t end_ns = 0;
-    for (unsigned m = 1; job->offers && m < job->crew->core_count; m++) {
+    for (unsigned m = 0; job->offers && m < job->crew->core_count; m++) {
         struct dv_member *member = &job->members[m];
         const struct dv_box *box = &job->crew->boxes[m];
         if (member->offered && has_answered(box)) {
@@ -115,7 +113,7 @@ void dv_relay_collect(struct dv_job *job)
 bool dv_relay_withdraw(struct dv_job *job)
 {
     bool withdrawn = false;
-    for (unsigned m = 1; job->offers && m < job->crew->core_count; m++) {
+    for (unsigned m = 0; job->offers && m < job->crew->core_count; m++) {
         struct dv_member *member = &job->members[m];
         struct dv_box *box = &job->crew->boxes[m];
         unsigned offer = atomic_load_explicit(&box->offer, memory_order_relaxed);
@@ -129,7 +127,7 @@ bool dv_relay_withdraw(struct dv_job *job)
 
 void dv_relay_await(struct dv_job *job)
 {
-    for (unsigned m = 1; job->offers && m < job->crew->core_count; m++)
+    for (unsigned m = 0; job->offers && m < job->crew->core_count; m++)
         if (job->members[m].offered)
             atomic_exchange(&job->crew->boxes[m].awaited, true);
 }
@@ -145,31 +143,51 @@ void dv_relay_end(struct dv_job *job)
     }
 }
 
+bool dv_relay_replace(struct dv_crew *crew, unsigned core)
+{
+    int m = crew->member_of_core[core];
+    enum dv_watch idle = DV_WATCH_NOW;
+    return m >= 0 && atomic_compare_exchange_strong(&crew->boxes[m].watch, &idle, DV_WATCH_NONE);
+}
+
 /* ---- The worker ---- */
 
-void dv_relay_engage(struct dv_seat *seat, struct dv_crew *crew)
+void dv_relay_engage(struct dv_seat *seat, struct dv_crew *crew, unsigned core)
 {
-    if (atomic_load_explicit(&seat->engaged, memory_order_relaxed) != crew)
-        atomic_store_explicit(&seat->engaged, crew, memory_order_release);
-}
-
-bool dv_relay_is_engaged(struct dv_seat *seat)
-{
-    return atomic_load_explicit(&seat->engaged, memory_order_relaxed) != NULL;
-}
-
-void dv_relay_disengage(struct dv_seat *seat)
-{
-    if (atomic_load_explicit(&seat->engaged, memory_order_relaxed))
-        atomic_store_explicit(&seat->engaged, NULL, memory_order_release);
-}
-
-bool dv_relay_serve(struct dv_seat *seat, int core)
-{
-    struct dv_crew *crew = atomic_load_explicit(&seat->engaged, memory_order_relaxed);
-    if (!crew)
-        return false;
     struct dv_box *box = &crew->boxes[crew->member_of_core[core]];
+    if (seat->box == box)
+        return;
+    if (seat->box)
+        atomic_store_explicit(&seat->box->watch, DV_WATCH_NONE, memory_order_relaxed);
+    seat->box = box;
+    atomic_store_explicit(&box->watch, DV_WATCH_LATER, memory_order_relaxed);
+    atomic_store_explicit(&seat->engaged, crew, memory_order_release);
+}
+
+void dv_relay_watch(struct dv_seat *seat)
+{
+    atomic_store_explicit(&seat->box->watch, DV_WATCH_NOW, memory_order_release);
+}
+
+bool dv_relay_is_replaced(const struct dv_seat *seat)
+{
+    return atomic_load_explicit(&seat->box->watch, memory_order_relaxed) == DV_WATCH_NONE;
+}
+
+bool dv_relay_disengage(struct dv_seat *seat)
+{
+    enum dv_watch idle = DV_WATCH_NOW;
+    bool stayed = atomic_compare_exchange_strong(&seat->box->watch, &idle, DV_WATCH_NONE);
+    seat->box = NULL;
+    atomic_store_explicit(&seat->engaged, NULL, memory_order_release);
+    return stayed;
+}
+
+bool dv_relay_serve(struct dv_seat *seat)
+{
+    struct dv_box *box = seat->box;
+    if (!box)
+        return false;
     unsigned offer = atomic_load_explicit(&box->offer, memory_order_acquire);
     if (offer & 1 || offer == atomic_load_explicit(&box->answer, memory_order_relaxed))
         return false;

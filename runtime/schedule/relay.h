@@ -1,9 +1,10 @@
 /* The relay: how a job reaches a worker that still spins, by as few lines of memory as can be.
  *
  * A worker that has just worked for a crew keeps its seat for a while and watches its box there: it is engaged. The
- * thread that holds the crew's first seat, and nobody else, puts jobs into the boxes; the worker takes the job out,
- * works on it, and answers with what it has done; that thread accounts for it. Nobody else hears of it: no mutex, no
- * reference, no bell. What a worker does not take in time is withdrawn, and everybody is called the ordinary way.
+ * visitor that leads the crew, and nobody else, puts jobs into the boxes; the worker takes the job out, works on it, and
+ * answers with what it has done; the visitor accounts for it. Nobody else hears of it: no mutex, no reference, no bell.
+ * What a worker does not take in time is withdrawn, and everybody is called the ordinary way. A visitor that wants the
+ * seat of a worker which has nothing to do but watch takes the box from it, and with that the seat.
  *
  *     caller   offer ----------------------> collect -> account       or  withdraw -> announce
  *                   \                       /
@@ -16,18 +17,22 @@
 
 struct dv_seat;
 
+/* What the worker of a box does: something else; work that did not come by the relay; nothing but watch. */
+enum dv_watch { DV_WATCH_NONE, DV_WATCH_LATER, DV_WATCH_NOW };
+
 /* One worker's box in one crew. */
 struct dv_box {
-    /* Written by the caller, but for the worker's mark. */
-    _Alignas(128) atomic_uint offer;    /* number of the offer, twice; odd: taken, or withdrawn */
-    atomic_bool awaited;                /* the caller sleeps until there is an answer */
+    /* Mostly written by the visitor. */
+    _Alignas(128) atomic_uint offer; /* number of the offer, twice; odd: taken, or withdrawn */
+    _Atomic enum dv_watch watch;
+    atomic_bool awaited;                /* the visitor sleeps until there is an answer */
     _Atomic(struct dv_job *) job;       /* of the offer */
     _Atomic(struct dv_member *) member; /* of the job, this worker's */
     _Atomic(struct dv_home *) home;
 
     /* Written by the worker. */
     _Alignas(128) atomic_uint answer; /* number of the last offer that was answered, twice */
-    size_t accountable;               /* indices that it leaves to the caller to account for */
+    size_t accountable;               /* indices that it leaves to the visitor to account for */
     uint64_t end_ns;                  /* when it had done them */
     struct dv_tally tally;
 };
@@ -38,37 +43,43 @@ divvy_status dv_relay_open(struct dv_crew *crew);
 /* Returns when no worker watches the crew's boxes any more, and frees them. Its jobs must have ended. */
 void dv_relay_close(struct dv_crew *crew);
 
-/* Caller: will write a job, which was used before, and offer it; what workers have taken of it comes back meanwhile. */
+/* Visitor: will write a job, which was used before, and offer it; what workers have taken of it comes back meanwhile. */
 void dv_relay_recover(const struct dv_job *job);
 
-/* Caller: offers a job that may run to every engaged worker. True: they are all that the job can use. */
+/* Visitor: offers a job that may run to every engaged worker. True: they are all that the job can use. */
 bool dv_relay_offer(struct dv_job *job);
 
-/* Caller: whether there is an answer to collect. */
+/* Visitor: whether there is an answer to collect. */
 bool dv_relay_answered(const struct dv_job *job);
 
-/* Caller: accounts for what was answered since the last time. */
+/* Visitor: accounts for what was answered since the last time. */
 void dv_relay_collect(struct dv_job *job);
 
-/* Caller: takes back what no worker has taken yet. True: something was. */
+/* Visitor: takes back what no worker has taken yet. True: something was. */
 bool dv_relay_withdraw(struct dv_job *job);
 
-/* Caller: from now on, answers ring dv_pool.over. */
+/* Visitor: from now on, answers ring dv_pool.over. */
 void dv_relay_await(struct dv_job *job);
 
-/* Caller: the job is over; waits until no worker is inside it by the relay. */
+/* Visitor: the job is over; waits until no worker is inside it by the relay. */
 void dv_relay_end(struct dv_job *job);
 
-/* Worker: begins to watch its box of a crew, which must have a job in flight. */
-void dv_relay_engage(struct dv_seat *seat, struct dv_crew *crew);
+/* Visitor: takes the seat of a worker that watches the crew's box there, and no other; nothing may be on offer. */
+bool dv_relay_replace(struct dv_crew *crew, unsigned core);
 
-/* Worker: whether it watches a box. */
-bool dv_relay_is_engaged(struct dv_seat *seat);
+/* Worker: will watch its box of a crew, which must have a job in flight, once it has worked on that. */
+void dv_relay_engage(struct dv_seat *seat, struct dv_crew *crew, unsigned core);
 
-/* Worker: takes what is offered and works on it. False: nothing is. */
-bool dv_relay_serve(struct dv_seat *seat, int core);
+/* Worker: has nothing else to do any more. */
+void dv_relay_watch(struct dv_seat *seat);
 
-/* Worker: stops watching. */
-void dv_relay_disengage(struct dv_seat *seat);
+/* Worker: takes what is offered, if it is engaged, and works on it. False: nothing is. */
+bool dv_relay_serve(struct dv_seat *seat);
+
+/* Worker: whether a visitor has the seat by now. */
+bool dv_relay_is_replaced(const struct dv_seat *seat);
+
+/* Worker: stops watching. False: a visitor has the seat. */
+bool dv_relay_disengage(struct dv_seat *seat);
 
 #endif

@@ -89,10 +89,11 @@ static unsigned distinct(const int *threads, unsigned count)
     return found;
 }
 
-/* However many contexts there are, a core has one thread, and the last one that closes joins all of them. */
+/* However many contexts there are, a core has one thread, and the last one that closes joins all of them. The workers are
+ * not bound here: else it would matter where the caller stands, see rules_seat_test.c. */
 static void check_pool_size(void)
 {
-    divvy *all = OPEN(.backend = "cpu", .threads = -1), *contexts[6];
+    divvy *all = OPEN(.backend = "cpu", .threads = -1, .bind = "none"), *contexts[6];
     unsigned cores = (unsigned)divvy_device_count(all);
     CHECK_EQ(count_others(sanitizers_threads + cores - 1), sanitizers_threads + cores - 1);
     for (int c = 0; c < 6; c++)

@@ -70,7 +70,7 @@ static void test_size(unsigned count)
         CHECK_EQ(dv_topology_place(binds[b], count + 1, cores, &bound), DIVVY_LIMIT);
         CHECK_EQ(dv_topology_bind(cores, 1), DIVVY_OK);
     }
-    CHECK_EQ(dv_topology_where(), -1);
+    CHECK_EQ(dv_topology_here(), -1);
 }
 
 static void check_placed(const char *bind, unsigned count, const unsigned *expected, bool expected_bound)
@@ -216,7 +216,7 @@ static void *bind_and_look(void *core)
     if (status == DIVVY_UNSUPPORTED) /* some sandboxes forbid it */
         return NULL;
     CHECK_EQ(status, DIVVY_OK);
-    CHECK_EQ(dv_topology_where(), dv_topology_get()->cores[index].cpu);
+    CHECK_EQ(dv_topology_here(), index);
     CHECK_EQ(sched_getcpu(), dv_topology_get()->cores[index].cpu);
     return NULL;
 }
