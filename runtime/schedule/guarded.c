@@ -7,8 +7,11 @@
  * with start_j the moment when j can begin something new, gives share_d = (T - start_d) / (b_d s_d). Taking all of it
  * would be right if every rate were exact. The guard phi = 1 / (1 + 8 U), U the worst known rate's uncertainty, keeps
  * back what can still repair the error. Nor is a share cut so small that launching costs more than could go wrong: in
- * a partition of length t the error is about U t, so one of 2 a / U is worth its launch. A device that even one
+ * a partition of length t the error is about U t, so one of 4 a / U is worth its launch. A device that even one
  * granule would make the job wait for is parked.
+ *
+ * What a staged device is late with is taken over by idle cores, see takeover.c. So its partitions may be large, the first
+ * one too, while those of cores, which nobody takes over and whose launches cost next to nothing, remain small.
  *
  * Rates are learned by classes, corrected per device and job. The fixed cost a comes from a microbenchmark, never from
  * these times, since partitions shrink while cost varies with position, and both would be confused. A launch that
@@ -23,10 +26,16 @@
 
 #define GUARD 8.0             /* phi = 1 / (1 + GUARD U) */
 #define GUARD_LEAST 0.08      /* and at least this */
-#define FLOOR 2.0             /* what may go wrong in a partition that is not cut smaller, in fixed costs */
+#define GUARD_CORE 0.06       /* at most, for a core: its launches are cheap, and nobody takes over what it has */
+#define FLOOR 4.0             /* what may go wrong in a partition that is not cut smaller, in fixed costs */
 #define TELLING 0.3           /* a time is fitted if this part of it is not the fixed cost */
 #define TELLING_FIRST 8.0     /* the first of a class, which is the shortest: if it is so many fixed costs long */
 #define FIRST_CORE 64         /* indices: less than a core's fixed cost for anything but heavy bodies */
+#define FIRST_STAGED 0.02     /* of the job, where others may take over what that takes too long with */
+#define FAR_UNKNOWN 20.0      /* times as fast as all cores is what the far end is laid out for */
+#define OVERLAP 0.1           /* of the time of an index: copies that are worth hiding */
+#define PRIOR 0.2             /* of a job's indices is what a class's rate counts for when the job begins */
+#define SEEN_MOST 2.0         /* and one partition moves it by no more than this factor */
 #define LAUNCH_BLINDLY_NS 1e6 /* a launch that costs less needs no comparison with others */
 #define LATECOMER_NS 1e6      /* cores' partitions while devices may come: 2 us of claiming in it are nothing */
 
@@ -87,8 +96,8 @@ static struct dv_ask begin(struct dv_plan *plan, unsigned d, double now, bool co
     struct dv_pace *pace = &plan->paces[d];
     if (pace->asked > 0 || (!comparable && pace->fixed_ns > LAUNCH_BLINDLY_NS && others_work(plan, d)))
         return (struct dv_ask){.count = 0};
-    bool small = pace->core && pace->granule < FIRST_CORE;
-    return give(plan, d, now, small ? FIRST_CORE : (double)pace->granule, remaining, DV_PROBE);
+    double first = pace->core ? FIRST_CORE : pace->staged ? FIRST_STAGED * (double)plan->count : 0;
+    return give(plan, d, now, fmax(first, (double)pace->granule), remaining, DV_PROBE);
 }
 
 /* How long d may be given something to do while others are not known yet: one that is being measured answers about a
@@ -112,7 +121,9 @@ static struct dv_ask share(struct dv_plan *plan, unsigned d, double now, size_t 
     double ns = dv_plan_pace_ns(plan, d), launch = pace->fixed_ns / ns, uncertainty = worst_uncertainty(plan);
     double finish = finish_together(plan, now, (double)remaining, plan->pace_count);
     double fair = fmax((finish - dv_plan_start_ns(pace, now)) / ns, 0);
-    double guard = fmax(1 / (1 + GUARD * uncertainty), GUARD_LEAST), guarded = fair * guard;
+    double guard = fmax(1 / (1 + GUARD * uncertainty), GUARD_LEAST);
+    guard = pace->core ? fmin(guard, GUARD_CORE) : guard;
+    double guarded = fair * guard;
     double low = fmin(fair, launch * FLOOR / uncertainty), wanted = fmax(guarded, low);
     enum dv_reason reason = pace->learning ? DV_PROBE : guarded >= low ? DV_SHARE : DV_FLOOR;
     if (fair - wanted < low / 2) {
@@ -126,12 +137,20 @@ static struct dv_ask share(struct dv_plan *plan, unsigned d, double now, size_t 
     return give(plan, d, now, wanted, remaining, reason);
 }
 
+/* Whether a second partition should follow while the first is computed: where copies take long enough to be worth
+ * hiding. It is as good as begun, and who knows little of a device should wait for what the first one tells. */
+static bool overlaps(const struct dv_plan *plan, unsigned d)
+{
+    const struct dv_pace *pace = &plan->paces[d];
+    return pace->samples > 0 && pace->copy_ns >= OVERLAP * dv_plan_pace_ns(plan, d);
+}
+
 static struct dv_ask next(struct dv_plan *plan, unsigned d, uint64_t now_ns, size_t remaining)
 {
     struct dv_pace *pace = &plan->paces[d];
     double now = (double)now_ns, ns = dv_plan_pace_ns(plan, d), without = HUGE_VAL;
     plan->decision = (struct dv_decision){0};
-    if (pace->stand == DV_PARKED)
+    if (pace->stand == DV_PARKED || (pace->asked > 0 && !overlaps(plan, d)))
         return (struct dv_ask){.count = 0};
     if (!pace->core) {
         without = finish_together(plan, now, (double)remaining, d);
@@ -157,14 +176,16 @@ static void learn(struct dv_plan *plan, unsigned d, double ns_per_item, bool tel
     }
 }
 
-/* Correct this job's pace, limiting what one surprising sample may do; then the uncertainty and, slowly, the rate. */
+/* Correct this job's pace, limiting what one surprising sample may do; then the uncertainty and the rate. The pace follows
+ * what came last, which is likely to be like what comes next; the rate is the mean over all indices of the job, since the
+ * next job begins elsewhere. */
 static void correct(struct dv_plan *plan, struct dv_pace *pace, double body_ns, size_t count)
 {
     struct dv_rate *rate = &plan->rates[pace->rate];
     double surprise = log(body_ns / (double)count / (rate->ns_per_item * pace->correction));
     double limit = fmax(2 * rate->uncertainty, 0.25);
     if (pace->samples == 0) {
-        pace->correction *= exp(0.8 * fmin(fmax(surprise, -1), 1));
+        pace->correction *= exp(0.8 * fmin(fmax(surprise, -2), 2));
     } else if (fabs(surprise) <= limit || pace->outliers > 0) {
         pace->correction *= exp(0.3 * surprise);
     } else {
@@ -173,7 +194,9 @@ static void correct(struct dv_plan *plan, struct dv_pace *pace, double body_ns, 
     pace->outliers = fabs(surprise) > limit ? pace->outliers + 1 : 0;
     double u = rate->uncertainty;
     rate->uncertainty = sqrt(0.7 * u * u + 0.3 * fmin(surprise * surprise, 1));
-    double shift = 0.1 * fmin(fmax(log(pace->correction), -0.5), 0.5);
+    rate->items += (double)count;
+    double seen = fmin(fmax(body_ns / (double)count / rate->ns_per_item, 1 / SEEN_MOST), SEEN_MOST);
+    double shift = log1p((seen - 1) * (double)count / (rate->items + PRIOR * (double)plan->count));
     rate->ns_per_item *= exp(shift);
     for (unsigned d = 0; d < plan->pace_count; d++) /* what the others of the class expect stays as it was */
         if (plan->paces[d].rate == pace->rate)
@@ -195,10 +218,8 @@ static bool done(struct dv_plan *plan, unsigned d, uint64_t now_ns, size_t count
     }
     if (news || (pace->learning && (telling || bound < dv_plan_pace_ns(plan, d)))) {
         learn(plan, d, bound, telling);
-    } else if (telling) {
-        correct(plan, pace, body, count);
-    } else if (bound < dv_plan_pace_ns(plan, d)) {
-        pace->correction = bound / rate->ns_per_item;
+    } else if (telling || bound < dv_plan_pace_ns(plan, d)) {
+        correct(plan, pace, fmax(body, TELLING * total), count);
     }
     pace->samples += telling;
     rate->samples += telling;
@@ -206,23 +227,38 @@ static bool done(struct dv_plan *plan, unsigned d, uint64_t now_ns, size_t count
     return news;
 }
 
+/* What a device is laid out for, in items per nanosecond; one that is there but not known yet for several times as much
+ * as the cores together: what they find there is no further from them, but ranges across homes cannot be given at once. */
+static double speed_of(const struct dv_plan *plan, unsigned d, double cores)
+{
+    const struct dv_pace *pace = &plan->paces[d];
+    double ns = dv_plan_pace_ns(plan, d);
+    if (pace->out)
+        return 0;
+    return ns > 0 ? 1 / ns : pace->stand == DV_HERE ? FAR_UNKNOWN * cores : 0;
+}
+
 /* Equal homes for the cores; the far end, as much as their expected share, for the others. */
 static void lay_out(const struct dv_plan *plan, size_t *sizes)
 {
-    double speed = 0;
-    for (unsigned d = 0; d < plan->pace_count; d++)
-        speed += dv_plan_pace_ns(plan, d) > 0 && !plan->paces[d].out ? 1 / dv_plan_pace_ns(plan, d) : 0;
+    double cores = 0, others = 0;
     dv_plan_lay_out_cores(plan, sizes);
-    if (plan->core_count == 0 || speed <= 0)
+    if (plan->core_count == 0)
         return;
-    size_t far = 0;
+    for (unsigned d = 0; d < plan->pace_count; d++)
+        if (plan->paces[d].core && !plan->paces[d].out && dv_plan_pace_ns(plan, d) > 0)
+            cores += 1 / dv_plan_pace_ns(plan, d);
+    cores = cores > 0 ? cores : 1;
+    for (unsigned d = 0; d < plan->pace_count; d++)
+        others += plan->paces[d].core ? 0 : speed_of(plan, d, cores);
+    size_t far = 0, given = 0;
     for (unsigned d = 0; d < plan->pace_count; d++) {
-        if (!plan->paces[d].core && !plan->paces[d].out && dv_plan_pace_ns(plan, d) > 0) {
-            sizes[d] = (size_t)((double)plan->count * (1 / dv_plan_pace_ns(plan, d) / speed));
+        if (!plan->paces[d].core) {
+            sizes[d] = (size_t)((double)plan->count * speed_of(plan, d, cores) / (cores + others));
             far += sizes[d];
         }
     }
-    size_t near = plan->count > far ? plan->count - far : 0, given = 0;
+    size_t near = plan->count > far ? plan->count - far : 0;
     for (unsigned d = 0; far > 0 && d < plan->pace_count; d++) {
         if (plan->paces[d].core && !plan->paces[d].out) {
             sizes[d] = near / plan->core_count + (given < near % plan->core_count);

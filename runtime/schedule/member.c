@@ -119,7 +119,7 @@ void dv_job_seat_member(struct dv_job *job, unsigned m, struct dv_unit *unit, en
         *rate = dv_models_find(&job->crew->models, job->kernel, unit->device_class, job->count);
         job->plan.rate_count = class + 1;
     }
-    pace->learning = rate->ns_per_item <= 0;
+    pace->learning = rate->samples == 0;
 }
 
 /* Nobody may run the job: say who there is, and what is against them but for the filter. */

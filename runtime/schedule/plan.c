@@ -58,13 +58,15 @@ void dv_plan_begin(struct dv_plan *plan)
         devices += !pace->out;
         cores += pace->core && !pace->out;
         DV_UPDATE(pace->served, false);
-        DV_UPDATE(pace->learning, plan->rates[pace->rate].ns_per_item == 0);
+        DV_UPDATE(pace->learning, plan->rates[pace->rate].samples == 0);
         DV_UPDATE(pace->correction, 1);
         DV_UPDATE(pace->samples, 0);
         DV_UPDATE(pace->outliers, 0);
         DV_UPDATE(pace->asked, 0);
         DV_UPDATE(pace->free_at_ns, 0);
     }
+    for (unsigned r = 0; r < plan->rate_count; r++)
+        DV_UPDATE(plan->rates[r].items, 0);
     DV_UPDATE(plan->core_count, cores);
     DV_UPDATE(plan->device_count, devices);
     if (plan->schedule->begin)

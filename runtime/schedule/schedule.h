@@ -16,6 +16,7 @@ struct dv_rate {
     double ns_per_item; /* b; 0: nothing is known */
     double uncertainty; /* u, the root mean square of the logarithm of measured over expected */
     uint64_t samples;
+    double items; /* of this job, that the rate was corrected by */
 };
 
 /* Assigns what differs. A call like the one before leaves most of its job as it is: lines of memory that workers have
@@ -50,9 +51,11 @@ struct dv_pace {
     /* Constant during the job. */
     unsigned rate;    /* index of its class's rate */
     bool core;        /* has a home; the others draw from the far end */
+    bool staged;      /* works on copies, so that others may take over what it is late with */
     bool out;         /* takes no part in this job: laid out for nothing. Or no more: it was left out */
     double fixed_ns;  /* a */
     double upload_ns; /* of the `all` arrays that it lacks when the job begins */
+    double copy_ns;   /* of an index, to it and back: what may be done beside computing */
     size_t granule;
     size_t cap;          /* what its memory holds */
     double power;        /* its speed, as given (hguided) or measured in the last calls (iterative); 0: unknown */

@@ -14,8 +14,8 @@
 #define MARGIN 1.1    /* how much longer the device must be expected to take */
 #define OVERDUE 0.5   /* of the time it has taken is what an overdue device takes more */
 #define TOLERANCE 2.0 /* uncertainties after which it is */
-#define PIECE 0.5     /* of the core's share */
-#define LAUNCHES 8.0  /* a piece is worth so many fixed costs of a core, at least */
+#define PIECE 0.12    /* of the core's share */
+#define LAUNCHES 4.0  /* a piece is worth so many fixed costs of a core, at least */
 
 /* The moment from which on a device is overdue: within its rate's error it may still be on time. */
 static double overdue_ns(const struct dv_plan *plan, const struct dv_flight *flight)
@@ -46,7 +46,7 @@ static unsigned last_to_end(const struct dv_plan *plan, const struct dv_flight *
 
 /* When the cores, each from when it is free, would have computed `count` indices; HUGE_VAL: never. As in the rule, those
  * who could only begin later do not take part. */
-static double cores_finish(const struct dv_plan *plan, double now, double count)
+static double helpers_finish(const struct dv_plan *plan, unsigned late, double now, double count)
 {
     double finish = HUGE_VAL;
     for (;;) {
@@ -54,7 +54,8 @@ static double cores_finish(const struct dv_plan *plan, double now, double count)
         for (unsigned c = 0; c < plan->pace_count; c++) {
             const struct dv_pace *pace = &plan->paces[c];
             double ns = dv_plan_pace_ns(plan, c), start;
-            if (!pace->core || pace->stand != DV_HERE || ns <= 0 || (start = dv_plan_start_ns(pace, now)) >= finish)
+            if (!pace->core || c == late || pace->stand != DV_HERE || ns <= 0 ||
+                (start = dv_plan_start_ns(pace, now)) >= finish)
                 continue;
             speed += 1 / ns;
             head_start += start / ns;
@@ -86,8 +87,8 @@ struct dv_takeover dv_take_over(struct dv_plan *plan, unsigned d, uint64_t now_n
     double now = (double)now_ns;
     unsigned f = last_to_end(plan, flights, flight_count, now);
     const struct dv_flight *flight = &flights[f];
-    double finish = cores_finish(plan, now, (double)flight->count), needed = MARGIN * (finish - now);
-    if (finish == HUGE_VAL || dv_plan_pace_ns(plan, d) <= 0)
+    double finish = helpers_finish(plan, flight->device, now, (double)flight->count), needed = MARGIN * (finish - now);
+    if (finish == HUGE_VAL || dv_plan_pace_ns(plan, d) <= 0 || d == flight->device)
         return none;
     if (now + needed >= expected_end(plan, flight, now)) {
         none.again_ns = fmax(flight->began_ns + needed / OVERDUE, overdue_ns(plan, flight));

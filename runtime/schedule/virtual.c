@@ -261,7 +261,7 @@ static void give_up(struct dv_virtual *row, unsigned d)
 static bool take_over(struct dv_virtual *row, unsigned d, struct task *piece)
 {
     const struct dv_schedule *schedule = row->plan.schedule;
-    if (!schedule->take_over || row->unclaimed > 0 || row->flying_count == 0)
+    if (!schedule->take_over || row->unclaimed > 0 || row->flying_count == 0 || row->seats[d].queued > 0)
         return false;
     unsigned count = gather_flights(row);
     struct dv_takeover answer = schedule->take_over(&row->plan, d, (uint64_t)row->now_ns, row->flights, count);
@@ -591,11 +591,15 @@ static struct dv_pace pace_of(const struct dv_world *world, unsigned d)
     double rate = device->lies ? device->stated.upload_bytes_per_s : device->upload_bytes_per_s;
     if (device->depth < 2)
         fixed += latency * ((kernel->bytes_in > 0) + (kernel->bytes_out > 0));
+    double back = device->lies ? device->stated.download_bytes_per_s : device->download_bytes_per_s;
     struct dv_pace pace = {.rate = device->device_class,
                            .core = device->core,
+                           .staged = device->staged,
                            .fixed_ns = fixed,
                            .granule = device->granule ? device->granule : 1,
                            .cap = dv_world_cap(world, d)};
+    if (device->staged)
+        pace.copy_ns = (rate > 0 ? kernel->bytes_in * 1e9 / rate : 0) + (back > 0 ? kernel->bytes_out * 1e9 / back : 0);
     if (device->staged && kernel->bytes_all)
         pace.upload_ns = latency + (rate > 0 ? (double)kernel->bytes_all * 1e9 / rate : 0);
     if (pace.cap > pace.granule)

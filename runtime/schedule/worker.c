@@ -118,6 +118,21 @@ static double upload_ns(const struct dv_job *job, const struct dv_unit *unit)
     return unit->rates.upload_bytes_per_s ? (double)bytes * 1e9 / (double)unit->rates.upload_bytes_per_s : 0;
 }
 
+/* How long one index takes to be sent, and what becomes of it to come back. */
+static double copy_ns(const struct dv_job *job, const struct dv_unit *unit)
+{
+    double sent = 0, fetched = 0;
+    for (unsigned k = 0; k < job->kernel->parameter_count; k++) {
+        divvy_kind kind = job->kernel->parameters[k].kind;
+        double bytes = (double)job->arguments[k].stride;
+        sent += kind == DIVVY_KIND_in || kind == DIVVY_KIND_inout || kind == DIVVY_KIND_halo ? bytes : 0;
+        fetched += kind == DIVVY_KIND_out || kind == DIVVY_KIND_inout ? bytes : 0;
+    }
+    const divvy_rates *rates = &unit->rates;
+    return (rates->upload_bytes_per_s ? sent * 1e9 / (double)rates->upload_bytes_per_s : 0) +
+           (rates->download_bytes_per_s ? fetched * 1e9 / (double)rates->download_bytes_per_s : 0);
+}
+
 /* Whether some device is on its way, or may still be. Under the job's mutex. */
 static bool awaits_devices(struct dv_job *job)
 {
@@ -144,7 +159,9 @@ static bool make_ready(struct dv_job *job, struct dv_member *member)
     pace->granule = dv_job_granule(job, member->loaded.granule);
     if (pace->cap > pace->granule)
         pace->cap -= pace->cap % pace->granule;
+    pace->staged = unit->facts.staged;
     pace->upload_ns = unit->facts.staged ? upload_ns(job, unit) : 0;
+    pace->copy_ns = unit->facts.staged ? copy_ns(job, unit) : 0;
     pace->stand = DV_HERE;
     if (shared)
         job->plan.latecomers = awaits_devices(job);

@@ -53,7 +53,7 @@ static double wave(const void *cost, double x)
     }
 #define GPU(fixed, ns, ...)                                                                               \
     {                                                                                                     \
-        .staged = true, .depth = 1, .granule = GRANULE, .fixed_ns = fixed, .ns_per_item = ns, __VA_ARGS__ \
+        .staged = true, .depth = 2, .granule = GRANULE, .fixed_ns = fixed, .ns_per_item = ns, __VA_ARGS__ \
     }
 #define CALM .noise = 0.03
 #define DEVICES(name, ...) static const struct dv_world_device name[] = {__VA_ARGS__}
@@ -129,7 +129,7 @@ struct dv_world dv_world_random(uint64_t *random, struct dv_world_device devices
         devices[d] = (struct dv_world_device){.device_class = core ? 0 : d - cores + 1,
                                               .core = core,
                                               .staged = !core,
-                                              .depth = 1,
+                                              .depth = 2,
                                               .granule = GRANULE,
                                               .fixed_ns = 2e3,
                                               .ns_per_item = core_ns,

@@ -103,7 +103,7 @@ static void draw(struct game *game, const struct dv_schedule *schedule, uint64_t
         game->true_ns[d] = exp(check_uniform(random, -3, 12));
         if (check_random(random) % 2) {
             double wrong = exp(check_uniform(random, -2, 2));
-            game->rates[pace->rate] = (struct dv_rate){game->true_ns[d] * wrong, check_uniform(random, 0, 1), 1};
+            game->rates[pace->rate] = (struct dv_rate){game->true_ns[d] * wrong, check_uniform(random, 0, 1), 1, 0};
         }
     }
     if (schedule == &dv_hguided)
@@ -249,8 +249,8 @@ static void usual(const struct dv_schedule *schedule, struct game *game)
 
 static void know(struct game *game, double core_ns, double other_ns, double uncertainty)
 {
-    game->rates[0] = (struct dv_rate){core_ns, uncertainty, 10};
-    game->rates[1] = (struct dv_rate){other_ns, uncertainty, 10};
+    game->rates[0] = (struct dv_rate){core_ns, uncertainty, 10, 0};
+    game->rates[1] = (struct dv_rate){other_ns, uncertainty, 10, 0};
     for (unsigned d = 0; d < game->plan.pace_count; d++)
         game->paces[d].learning = false;
 }
@@ -560,16 +560,36 @@ static void test_guarded_shares(void)
     CHECK((double)before > 0.8 * share);
 
     /* What was given counts: the next share is what is left of it. */
+    usual(&dv_guarded, &game);
+    know(&game, 1000, 125, 0.1);
+    for (unsigned d = 0; d < 3; d++)
+        game.paces[d].samples = 1;
+    before = dv_guarded.next(&game.plan, 2, 0, 100000).count;
+    game.paces[2].asked = 0;
     size_t rest = dv_guarded.next(&game.plan, 2, 0, 100000 - before).count;
-    CHECK(rest < before);
+    CHECK(rest > 0 && rest < before);
 
     /* One that nobody has seen in this job makes all others careful. */
     game.paces[1].samples = 0;
-    struct dv_ask careful = dv_guarded.next(&game.plan, 0, 0, 100000 - before - rest);
+    game.paces[2].free_at_ns = game.paces[2].asked = 0;
+    struct dv_ask careful = dv_guarded.next(&game.plan, 2, 0, 100000);
     game.paces[1].samples = 1;
-    game.paces[0].free_at_ns = 0;
-    struct dv_ask sure = dv_guarded.next(&game.plan, 0, 0, 100000 - before - rest);
+    game.paces[2].free_at_ns = game.paces[2].asked = 0;
+    struct dv_ask sure = dv_guarded.next(&game.plan, 2, 0, 100000);
     CHECK(careful.requested < sure.requested);
+
+    /* Cores take small parts of theirs however well they are known: what they have, nobody takes over. */
+    struct dv_ask core = dv_guarded.next(&game.plan, 0, 0, 50000);
+    CHECK(core.count > 0 && (double)core.count < 0.1 * 50000 / 2);
+
+    /* A second partition follows at once only where copies are worth hiding. */
+    usual(&dv_guarded, &game);
+    know(&game, 1000, 125, 0.1);
+    game.paces[2].samples = 1;
+    CHECK(dv_guarded.next(&game.plan, 2, 0, 100000).count > 0);
+    CHECK_EQ(dv_guarded.next(&game.plan, 2, 0, 50000).count, 0);
+    game.paces[2].copy_ns = 25;
+    CHECK(dv_guarded.next(&game.plan, 2, 0, 50000).count > 0);
 }
 
 static void test_guarded_parks(void)
@@ -629,9 +649,21 @@ static void test_guarded_learns(void)
     game.paces[2].learning = true;
     CHECK(dv_guarded.next(&game.plan, 1, 0, 100000).count <= 100000 / 100);
     know(&game, 1000, 1000, 0.02);
+    game.paces[0].asked = game.paces[1].asked = 0;
     CHECK(dv_guarded.next(&game.plan, 1, 0, 100000).count > 1e6 / 1000);
     game.plan.latecomers = true;
     CHECK(dv_guarded.next(&game.plan, 0, 0, 100000).count <= 1e6 / 1000);
+
+    /* Of a device whose partitions others may take over, the first one is large. */
+    usual(&dv_guarded, &game);
+    game.paces[2].staged = true;
+    CHECK_EQ(dv_guarded.next(&game.plan, 2, 0, 100000).count, 1984);
+
+    /* A bound stays one in the next job. */
+    usual(&dv_guarded, &game);
+    game.rates[1] = (struct dv_rate){1000, 0.7, 0, 0};
+    dv_plan_begin(&game.plan);
+    CHECK(game.paces[2].learning);
 
     /* A surprise moves the pace by part of it, and makes the rate less certain. */
     usual(&dv_guarded, &game);
@@ -640,7 +672,9 @@ static void test_guarded_learns(void)
     CHECK(dv_plan_expect_ns(&game.plan, 0, 1000) > 1.5e6 && dv_plan_expect_ns(&game.plan, 0, 1000) < 2e6);
     CHECK(game.rates[0].uncertainty > 0.2);
 
-    /* The other core is still expected to be as fast as before. */
+    /* The next job begins with the mean over all indices, of which those hundred were few, and the other core is still
+     * expected to be as fast as before. */
+    CHECK(game.rates[0].ns_per_item > 1000 && game.rates[0].ns_per_item < 1010);
     CHECK(fabs(dv_plan_expect_ns(&game.plan, 1, 1000) - 1.001e6) < 1);
 }
 
@@ -709,7 +743,7 @@ static void time_next(void)
             while (game.plan.pace_count != DEVICES_MAX);
             for (unsigned d = 0; d < DEVICES_MAX; d++) {
                 game.paces[d].stand = DV_HERE;
-                game.rates[d] = (struct dv_rate){1000 + d, 0.1, 1};
+                game.rates[d] = (struct dv_rate){1000 + d, 0.1, 1, 0};
                 game.paces[d].fixed_ns = 1000;
             }
             struct timespec begin, end;

@@ -8,11 +8,16 @@
 
 enum { SEEDS = 20, WARM_AFTER = 6, HOLD_OUT = 250 };
 
-static const struct dv_schedule *const schedules[] = {&dv_guarded, &dv_static, &dv_dynamic, &dv_guided};
-enum { SCHEDULES = sizeof schedules / sizeof *schedules };
+/* The guarded share if nobody takes anything over. */
+static struct dv_schedule waiting;
+
+static const struct dv_schedule *const schedules[] = {&dv_guarded, &dv_hguided, &dv_static,
+                                                      &dv_dynamic, &dv_guided,  &waiting};
+enum { SCHEDULES = sizeof schedules / sizeof *schedules, WAITING = SCHEDULES - 1 };
 
 struct score {
-    double cold, warm; /* efficiency of the first job, and of the one after six */
+    double cold, warm;               /* efficiency of the first job, and of the one after six */
+    double cold_spread, warm_spread; /* standard deviation over seeds */
 };
 
 /* What the schedule believes of all but cores. */
@@ -33,13 +38,14 @@ static void mislead(struct dv_virtual *row, double stale)
 static struct score run(const struct dv_world *world, const struct dv_schedule *schedule, uint64_t seed, double stale)
 {
     struct dv_virtual *row = dv_virtual_open(world, &(struct dv_virtual_options){.schedule = schedule, .seed = seed});
-    struct score score = {0, 0};
+    struct score score = {0};
     for (unsigned job = 0; job <= WARM_AFTER; job++) {
         if (job == WARM_AFTER)
             mislead(row, stale);
         struct dv_virtual_job done = dv_virtual_run(row);
         CHECK(done.done); /* every index is computed once */
-        score = (struct score){job == 0 ? done.efficiency : score.cold, done.efficiency};
+        score.cold = job == 0 ? done.efficiency : score.cold;
+        score.warm = done.efficiency;
     }
     dv_virtual_close(row);
     return score;
@@ -57,23 +63,27 @@ static struct score score(const struct dv_world *world, const struct dv_schedule
         devices[d].lies = belief->misstated > 0 && !devices[d].core;
         devices[d].stated.fixed_ns = devices[d].fixed_ns * belief->misstated;
     }
-    struct score mean = {0, 0};
+    struct score mean = {0};
     for (unsigned s = 0; s < seeds; s++) {
         struct score one = run(&told, schedule, seed + s, belief->stale);
         mean.cold += one.cold / seeds;
         mean.warm += one.warm / seeds;
+        mean.cold_spread += one.cold * one.cold / seeds;
+        mean.warm_spread += one.warm * one.warm / seeds;
     }
+    mean.cold_spread = sqrt(fmax(mean.cold_spread - mean.cold * mean.cold, 0));
+    mean.warm_spread = sqrt(fmax(mean.warm_spread - mean.warm * mean.warm, 0));
     return mean;
 }
 
-static const struct belief truth = {0, 0};
+static const struct belief truth = {0};
 
 static void tune(struct dv_summary *out_cold, struct dv_summary *out_warm)
 {
     double colds[SCHEDULES][DV_TUNING_WORLDS], warms[SCHEDULES][DV_TUNING_WORLDS];
-    printf("%-22s", "cold / warm");
+    printf("%-22s", "cold / warm (spread)");
     for (unsigned s = 0; s < SCHEDULES; s++)
-        printf("  %13s", schedules[s]->name);
+        printf("  %13s%*s", schedules[s]->name, s == 0 ? 16 : 0, "");
     for (unsigned w = 0; w < DV_TUNING_WORLDS; w++) {
         printf("\n%-22s", dv_tuning_worlds[w].name);
         for (unsigned s = 0; s < SCHEDULES; s++) {
@@ -81,17 +91,19 @@ static void tune(struct dv_summary *out_cold, struct dv_summary *out_warm)
             colds[s][w] = got.cold;
             warms[s][w] = got.warm;
             printf("  %5.3f / %5.3f", got.cold, got.warm);
+            if (s == 0)
+                printf(" (%.3f / %.3f)", got.cold_spread, got.warm_spread);
         }
     }
     printf("\n%-22s", "geometric mean");
     for (unsigned s = 0; s < SCHEDULES; s++) {
         out_cold[s] = dv_summarise(colds[s], DV_TUNING_WORLDS);
         out_warm[s] = dv_summarise(warms[s], DV_TUNING_WORLDS);
-        printf("  %5.3f / %5.3f", out_cold[s].mean, out_warm[s].mean);
+        printf("  %5.3f / %5.3f%*s", out_cold[s].mean, out_warm[s].mean, s == 0 ? 16 : 0, "");
     }
     printf("\n%-22s", "worst");
     for (unsigned s = 0; s < SCHEDULES; s++)
-        printf("  %5.3f / %5.3f", out_cold[s].worst, out_warm[s].worst);
+        printf("  %5.3f / %5.3f%*s", out_cold[s].worst, out_warm[s].worst, s == 0 ? 16 : 0, "");
     printf("\n");
 }
 
@@ -106,7 +118,7 @@ static struct score deceive(const char *what, struct belief belief)
     }
     struct dv_summary cold = dv_summarise(colds, DV_TUNING_WORLDS), warm = dv_summarise(warms, DV_TUNING_WORLDS);
     printf("%-22s  %5.3f / %5.3f  worst  %5.3f / %5.3f\n", what, cold.mean, warm.mean, cold.worst, warm.worst);
-    return (struct score){cold.mean, warm.mean};
+    return (struct score){.cold = cold.mean, .warm = warm.mean};
 }
 
 static void hold_out(uint64_t seed, struct dv_summary *out_cold, struct dv_summary *out_warm)
@@ -134,32 +146,72 @@ static void hold_out(uint64_t seed, struct dv_summary *out_cold, struct dv_summa
     }
 }
 
+/* How much longer a job takes than its cores alone would need, in the worst of some jobs in a row. */
+static double burden(const char *what, struct dv_world_device gpu)
+{
+    const struct dv_world_device core = {
+        .core = true, .granule = 64, .fixed_ns = 2e3, .ns_per_item = 1e3, .noise = 0.03};
+    gpu.device_class = 1;
+    gpu.staged = true;
+    gpu.depth = 2;
+    gpu.granule = 64;
+    gpu.fixed_ns = 3e5;
+    gpu.noise = 0.03;
+    const struct dv_world_device devices[] = {core, core, gpu};
+    const struct dv_world world = {.device_count = 3, .devices = devices, .kernel.count = 131072};
+    double alone_ns = 2e3 + 131072 / 2 * 1e3, worst_ns = 0;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct dv_virtual_options options = {.schedule = &dv_guarded, .seed = seed};
+        struct dv_virtual *row = dv_virtual_open(&world, &options);
+        for (unsigned job = 0; job < 4; job++) {
+            struct dv_virtual_job done = dv_virtual_run(row);
+            CHECK(done.done);
+            worst_ns = fmax(worst_ns, done.end_ns - done.start_ns);
+        }
+        dv_virtual_close(row);
+    }
+    printf("%-26s %5.3f of the cores alone\n", what, worst_ns / alone_ns);
+    return worst_ns / alone_ns;
+}
+
 int main(void)
 {
     struct dv_summary cold[SCHEDULES], warm[SCHEDULES];
+    waiting = dv_guarded;
+    waiting.name = "waiting";
+    waiting.take_over = NULL;
 
     /* On the worlds it was tuned on, the guarded share comes within a tenth of the bound, and never far from it. */
     tune(cold, warm);
-    CHECK(cold[0].mean > 0.90 && cold[0].worst > 0.73);
-    CHECK(warm[0].mean > 0.93 && warm[0].worst > 0.80);
+    CHECK(cold[0].mean > 0.92 && cold[0].worst > 0.78);
+    CHECK(warm[0].mean > 0.95 && warm[0].worst > 0.88);
 
     /* No other schedule does as well, neither at once nor after having learned. */
-    for (unsigned s = 1; s < SCHEDULES; s++)
+    for (unsigned s = 1; s < WAITING; s++)
         CHECK(cold[0].mean > cold[s].mean && warm[0].mean > warm[s].mean);
 
     /* It survives a model and a fixed cost that are wrong by factors. */
-    CHECK(deceive("model four times slow", (struct belief){.stale = 4}).warm > 0.86);
-    CHECK(deceive("model four times fast", (struct belief){.stale = 0.25}).warm > 0.93);
+    CHECK(deceive("model four times slow", (struct belief){.stale = 4}).warm > 0.88);
+    CHECK(deceive("model four times fast", (struct belief){.stale = 0.25}).warm > 0.88);
     CHECK(deceive("fixed cost five times", (struct belief){.misstated = 5}).cold > 0.89);
     struct score fifth = deceive("fixed cost a fifth", (struct belief){.misstated = 0.2});
-    CHECK(fifth.cold > 0.72 && fifth.warm > 0.80);
+    CHECK(fifth.cold > 0.85 && fifth.warm > 0.85);
 
-    /* In worlds that nothing was tuned on it is the best one too. */
-    hold_out(2024, cold, warm);
-    CHECK(cold[0].mean > 0.77 && cold[0].median > 0.91 && cold[0].tenth > 0.45);
-    CHECK(warm[0].mean > 0.79 && warm[0].median > 0.88 && warm[0].tenth > 0.54);
-    for (unsigned s = 1; s < SCHEDULES; s++)
-        CHECK(cold[0].mean > cold[s].mean && warm[0].mean > warm[s].mean);
+    /* Next to a device that is of no use, a job takes hardly longer than without it. */
+    CHECK(burden("450 times slower", (struct dv_world_device){.ns_per_item = 450e3}) < 1.05);
+    CHECK(burden("hangs at once", (struct dv_world_device){.ns_per_item = 125, .hang.at = 1}) < 1.05);
+    CHECK(burden("hangs later", (struct dv_world_device){.ns_per_item = 125, .hang.at = 3}) < 1.05);
+    CHECK(burden("fails", (struct dv_world_device){.ns_per_item = 125, .fail = {DV_WORLD_RUN, 3, 3}}) < 1.05);
+    CHECK(burden("450 times slower and lies", (struct dv_world_device){.ns_per_item = 450e3, .lies = true}) < 1.05);
+
+    /* In worlds that nothing was tuned on it is the best one too, by far. */
+    for (uint64_t seed = 2024; seed < 2028; seed++) {
+        hold_out(seed, cold, warm);
+        CHECK(cold[0].mean > 0.78 && cold[0].median > 0.91 && cold[0].tenth > 0.5);
+        CHECK(warm[0].mean > 0.85 && warm[0].median > 0.90 && warm[0].tenth > 0.65);
+        for (unsigned s = 1; s < SCHEDULES; s++)
+            CHECK(cold[0].mean > cold[s].mean && warm[0].mean > warm[s].mean); /* above waiting as well */
+    }
 
     /* In any others all indices are computed; the figures are for the reader. */
     hold_out(check_seed(), cold, warm);
