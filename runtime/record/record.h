@@ -5,7 +5,7 @@
 #include <divvy.h>
 
 enum dv_reason { DV_PROBE, DV_SHARE, DV_FLOOR, DV_TAIL, DV_FIXED, DV_DUPLICATE }; /* why a partition has its size */
-const char *dv_reason_name(enum dv_reason reason); /* as profiles have it: "share" */
+const char *dv_reason_name(enum dv_reason reason);                                /* as profiles have it: "share" */
 enum dv_outcome { DV_ACCEPTED, DV_FAILED, DV_LATE, DV_DROPPED };
 
 /* How a schedule came to a partition's size. All zero: it does not tell. */
