@@ -212,7 +212,7 @@ static void try_extremes(void)
     divvy *dv = OPEN(.backend = "cpu,fake", .devices = "cpu,fake:0");
     size_t counts[] = {1, SANITIZED ? 1000000 : 1000000000};
     for (size_t c = 0; c < 2; c++)
-        for (unsigned k = 0; k < TRIAL_SCHEDULES; k++)
+        for (unsigned k = 0; k < 3; k++)
             try_count(dv, counts[c], &(divvy_call_options){.schedule = trial_schedules[k], .reproducible = k == 2});
     divvy_close(dv);
 }

@@ -10,7 +10,9 @@
 #include <pthread.h>
 #include <sys/wait.h>
 
-const char *const trial_schedules[TRIAL_SCHEDULES] = {"guarded", "static", "dynamic", "guided"};
+const char *const trial_schedules[TRIAL_SCHEDULES] = {
+    "guarded",  "static", "dynamic", "guided", "tss", "fac2", "awf-c", "af", "hguided:cpu=1,sim=3,fake:0=2",
+    "iterative"};
 
 static const char *const kernels[KERNELS] = {"mark", "step_on", "blend", "toil", "tally", "follow"};
 static const char *const faults[FAULTS] = {"",          "does not open", "does not build", "refuses launch",
@@ -73,7 +75,7 @@ struct trial trial_make(uint64_t seed)
             .count = any_size(random, TRIAL_COUNT_MAX),
             .partition = below(random, 3) ? 0 : 1 + any_size(random, 5000),
             .first_partition = below(random, 4) ? 0 : 1 + any_size(random, 5000),
-            .schedule = (unsigned)below(random, TRIAL_SCHEDULES),
+            .schedule = (unsigned)(below(random, 3) ? below(random, TRIAL_SCHEDULES) : 0),
             .reproducible = below(random, 4) == 0,
         };
     return trial;

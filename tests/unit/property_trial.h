@@ -40,7 +40,7 @@ struct trial {
     bool together; /* the jobs are all in flight at once */
 };
 
-enum { TRIAL_SCHEDULES = 4 };
+enum { TRIAL_SCHEDULES = 10 };
 extern const char *const trial_schedules[TRIAL_SCHEDULES];
 
 /* The same for the same seed. */

@@ -178,7 +178,9 @@ static bool same(const struct outcome *a, const struct outcome *b)
 
 static const size_t counts[] = {0, 1, 2, 63, 64, 65, 1021, 1025, 4099, 9001, MEDIUM, LARGE};
 enum { COUNTS = sizeof counts / sizeof *counts };
-static const char *const schedules[] = {"guarded", "static", "dynamic", "guided"};
+static const char *const schedules[] = {"guarded", "static", "dynamic", "guided",    "tss",
+                                        "fac2",    "awf-c",  "af",      "iterative", "hguided:cpu:0=3,sim:0=2"};
+enum { SCHEDULES = sizeof schedules / sizeof *schedules };
 
 static struct outcome expected[COUNTS];
 
@@ -228,7 +230,7 @@ static void try_cores(uint64_t random)
         }
         atomic_store(&delays, threads > 1 ? check_random(&random) >> 1 : 0);
         for (size_t c = 0; c < COUNTS; c++) {
-            for (unsigned k = 0; k < 4; k++)
+            for (unsigned k = 0; k < SCHEDULES; k++)
                 compare(dv, c, 0, &(divvy_call_options){.schedule = schedules[k]}, "as it comes");
             size_t partition = partitions[check_random(&random) % 7], first = check_random(&random) % 5000;
             compare(dv, c, 0, &(divvy_call_options){.partition = partition, .first_partition = first}, "fixed sizes");
@@ -289,6 +291,37 @@ static void try_options(void)
     CHECK_EQ(partitions_of_last(dv), 5000);
     divvy_close(dv);
     unsetenv("DIVVY_REPRODUCIBLE");
+}
+
+/* Runs a sum on one core, as a profile at `path` tells. */
+static float sum_into(const char *path, const char *schedule, int reproducible, size_t partition)
+{
+    float sum = 0;
+    divvy *dv =
+        OPEN(.backend = "cpu", .threads = 1, .bind = "none", .profile = path, .schedule = schedule, .log = "warn");
+    STATUS(DIVVY_OK, divvy_run(dv, sum_float, MEDIUM, .x = reals, .total = &sum,
+                               .with = {.reproducible = reproducible, .partition = partition}));
+    divvy_close(dv);
+    return sum;
+}
+
+/* What was recorded is replayed where it was cut between blocks, and told where it was not. */
+static void try_replay(void)
+{
+    char path[] = "/tmp/divvyreplayXXXXXX", schedule[64];
+    close(mkstemp(path));
+    snprintf(schedule, sizeof schedule, "replay:%s", path);
+    for (int recorded = 1; recorded >= -1; recorded -= 2) {
+        float first = sum_into(path, "dynamic", recorded, 5000), expected_sum = expected[COUNTS - 2].sum;
+        CHECK(recorded < 0 || first == expected_sum);
+        begin_hearing();
+        float again = sum_into(NULL, schedule, 1, 0);
+        char *said = heard();
+        CHECK(again == expected_sum);
+        CHECK_EQ(strstr(said, "cut inside of the blocks") != NULL, recorded < 0);
+        free(said);
+    }
+    unlink(path);
 }
 
 /* ---- Other devices ---- */
@@ -366,8 +399,8 @@ static void try_failures(void)
     size_t used = 0;
     for (unsigned turn = 0; turn < 4; turn++)
         for (size_t c = 0; c < COUNTS; c++) {
-            struct outcome o =
-                compute(dv, counts[c], 0, false, &(divvy_call_options){.schedule = schedules[(turn + c) % 4]});
+            struct outcome o = compute(dv, counts[c], 0, false,
+                                       &(divvy_call_options){.schedule = schedules[(turn + 3 * c) % SCHEDULES]});
             CHECK(same(&o, &alone[c]));
             used += items_of(dv, "sim:1") + items_of(dv, "sim:2") + items_of(dv, "sim:3");
             CHECK_EQ(items_of(dv, "sim:4"), 0);
@@ -399,8 +432,9 @@ static int try_backend(const char *backend)
         for (size_t c = 0; c < COUNTS; c += 3)
             first[c] = compute(dv, counts[c], 0, false, &(divvy_call_options){0});
         for (size_t c = 0; c < COUNTS; c += 3)
-            for (unsigned k = 0; k < 12; k++) {
-                const divvy_call_options with = {.schedule = schedules[k % 4], .partition = partitions[k / 4]};
+            for (unsigned k = 0; k < 3 * SCHEDULES; k++) {
+                const divvy_call_options with = {.schedule = schedules[k % SCHEDULES],
+                                                 .partition = partitions[k / SCHEDULES]};
                 struct outcome o = compute(dv, counts[c], 0, false, &with);
                 CHECK(same(&o, &first[c]));
             }
@@ -429,6 +463,7 @@ int main(void)
     try_cores(seed + 1);
     try_places();
     try_options();
+    try_replay();
     try_kinds();
     try_failures();
     return check_summary();
