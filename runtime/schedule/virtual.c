@@ -574,7 +574,7 @@ static bool make(struct dv_virtual *row)
     row->flying = calloc(devices, sizeof *row->flying);
     row->flights = calloc(2 * (size_t)devices, sizeof *row->flights);
     row->flown = calloc(2 * (size_t)devices, sizeof *row->flown);
-    bool contests = dv_contest_init(&row->events, devices) & dv_contest_init(&row->homes, devices);
+    bool contests = dv_contest_init(&row->events, devices) && dv_contest_init(&row->homes, devices);
     row->plan.rate_count = classes;
     return contests && row->plan.paces && row->plan.rates && row->sums && row->sizes && row->seats && row->pasts &&
            row->uses && row->flying && row->flights && row->flown;

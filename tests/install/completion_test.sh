@@ -61,7 +61,7 @@ offers "" info ""
 
 # Scenarios and schedules.
 offers "run.json,my run.json,kernels dir,tuning,hostile,$("$divvy" simulate --list | awk '{ print $1 }' | paste -sd,)" simulate ""
-offers "regular,rough,run.json" simulate r
+offers "ramp_down,ramp_up,regular,rough,run.json" simulate r
 offers "tss" simulate jit --schedule ts
 offers "guarded,guided" replay run.json --schedule gu
 offers "" simulate --seeds ""
