@@ -4,19 +4,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-static divvy_status cannot_write(const char *path, int error)
+static divvy_status cannot_write(const char *what, const char *path, int error)
 {
-    return dv_fail(DIVVY_IO, "cannot write the profile %s: %s", path, strerror(error));
+    return dv_fail(DIVVY_IO, "cannot write the %s %s: %s", what, path, strerror(error));
 }
 
-static divvy_status no_memory(void)
+static divvy_status no_memory(const char *what)
 {
-    return dv_fail(DIVVY_NO_MEMORY, "no memory for a profile");
+    return dv_fail(DIVVY_NO_MEMORY, "no memory for a %s", what);
 }
 
 /* The folder of a path, with its last slash; "./" if it names none. NULL without memory. */
@@ -26,7 +29,7 @@ static char *folder_of(const char *path)
     return slash ? strndup(path, (size_t)(slash + 1 - path)) : strdup("./");
 }
 
-divvy_status dv_file_path(const char *path, char **out_path)
+divvy_status dv_file_path(const char *path, const char *what, char **out_path)
 {
     divvy_status status = DIVVY_OK;
 
@@ -34,16 +37,16 @@ divvy_status dv_file_path(const char *path, char **out_path)
     if (*out_path)
         return DIVVY_OK;
     if (errno != ENOENT)
-        return cannot_write(path, errno);
+        return cannot_write(what, path, errno);
 
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     if (!*name)
-        return dv_fail(DIVVY_IO, "cannot write the profile %s: a path to a file is needed", *path ? path : "\"\"");
+        return dv_fail(DIVVY_IO, "cannot write the %s %s: a path to a file is needed", what, *path ? path : "\"\"");
     char *given = folder_of(path), *folder = given ? realpath(given, NULL) : NULL;
     if (!folder)
-        status = cannot_write(path, errno);
+        status = cannot_write(what, path, errno);
     else if (asprintf(out_path, "%s/%s", strcmp(folder, "/") ? folder : "", name) < 0)
-        status = no_memory();
+        status = no_memory(what);
     if (status)
         *out_path = NULL;
     free(folder);
@@ -52,12 +55,12 @@ divvy_status dv_file_path(const char *path, char **out_path)
 }
 
 /* Devices and pipes would be replaced by the finished file. */
-static divvy_status check_replaceable(const char *path)
+static divvy_status check_replaceable(const char *path, const char *what)
 {
     struct stat found;
 
     if (stat(path, &found) == 0 && !S_ISREG(found.st_mode))
-        return dv_fail(DIVVY_IO, "cannot write the profile %s: it exists and is not a regular file", path);
+        return dv_fail(DIVVY_IO, "cannot write the %s %s: it exists and is not a regular file", what, path);
     return DIVVY_OK;
 }
 
@@ -114,17 +117,17 @@ void dv_file_drop(struct dv_file *file)
     dv_file_leave(file);
 }
 
-divvy_status dv_file_open(const char *path, struct dv_file *out_file)
+divvy_status dv_file_open(const char *path, const char *what, struct dv_file *out_file)
 {
-    struct dv_file file = {.path = path};
-    divvy_status status = check_replaceable(path);
+    struct dv_file file = {.path = path, .what = what};
+    divvy_status status = check_replaceable(path, what);
     int descriptor = status ? -1 : open_nameless(path);
 
     *out_file = (struct dv_file){0};
     if (!status && descriptor < 0) {
         descriptor = open_named(&file);
         if (descriptor < 0) {
-            status = file.temporary ? cannot_write(path, errno) : no_memory();
+            status = file.temporary ? cannot_write(what, path, errno) : no_memory(what);
             free(file.temporary); /* another's, if it is there */
             file.temporary = NULL;
         }
@@ -135,7 +138,7 @@ divvy_status dv_file_open(const char *path, struct dv_file *out_file)
         return DIVVY_OK;
     }
     if (descriptor >= 0) {
-        status = no_memory();
+        status = no_memory(what);
         close(descriptor);
     }
     dv_file_drop(&file);
@@ -162,8 +165,8 @@ static int name_it(struct dv_file *file)
     return error;
 }
 
-/* The errno of the first step that failed, 0 if the file is whole, on the disk and in its place. */
-static int finish(struct dv_file *file)
+/* The errno of the first step that failed, 0 if the file is whole and in its place; `lasting`: and on the disk. */
+static int finish(struct dv_file *file, bool lasting)
 {
     int error = 0;
 
@@ -171,7 +174,7 @@ static int finish(struct dv_file *file)
     if (fflush(file->stream) || ferror(file->stream))
         error = errno ? errno : EIO;
     /* Some file systems know no fsync. */
-    if (!error && fsync(fileno(file->stream)) && errno != EINVAL && errno != ENOTSUP)
+    if (!error && lasting && fsync(fileno(file->stream)) && errno != EINVAL && errno != ENOTSUP)
         error = errno;
     if (!error && !file->temporary)
         error = name_it(file);
@@ -189,6 +192,26 @@ static int finish(struct dv_file *file)
 
 divvy_status dv_file_finish(struct dv_file *file)
 {
-    int error = finish(file);
-    return error ? cannot_write(file->path, error) : DIVVY_OK;
+    int error = finish(file, true);
+    return error ? cannot_write(file->what, file->path, error) : DIVVY_OK;
+}
+
+divvy_status dv_file_place(struct dv_file *file)
+{
+    int error = finish(file, false);
+    return error ? cannot_write(file->what, file->path, error) : DIVVY_OK;
+}
+
+void dv_file_hold_size_signal(struct dv_held_signal *out_held)
+{
+    sigemptyset(&out_held->signal);
+    sigaddset(&out_held->signal, SIGXFSZ);
+    pthread_sigmask(SIG_BLOCK, &out_held->signal, &out_held->before);
+}
+
+void dv_file_forget_size_signal(const struct dv_held_signal *held)
+{
+    if (sigismember(&held->before, SIGXFSZ) == 0)
+        sigtimedwait(&held->signal, NULL, &(struct timespec){0});
+    pthread_sigmask(SIG_SETMASK, &held->before, NULL);
 }

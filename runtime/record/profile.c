@@ -9,7 +9,6 @@
 
 #include <limits.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -65,7 +64,7 @@ static divvy_status take_path(struct dv_profile *profile, const char *path)
 {
     char *plain;
 
-    DV_TRY(dv_file_path(path, &plain));
+    DV_TRY(dv_file_path(path, "profile", &plain));
     profile->path = strdup(plain);
     for (unsigned number = 2; profile->path && path_taken(profile->path); number++) {
         free(profile->path);
@@ -75,7 +74,7 @@ static divvy_status take_path(struct dv_profile *profile, const char *path)
     free(plain);
     if (!profile->path)
         return dv_fail(DIVVY_NO_MEMORY, "no memory for a profile");
-    return dv_file_open(profile->path, &profile->file);
+    return dv_file_open(profile->path, "profile", &profile->file);
 }
 
 static void free_profile(struct dv_profile *profile);
@@ -479,31 +478,16 @@ static divvy_status write_content(struct dv_profile *profile)
     return dv_json_write(&profile->content, profile->file.stream);
 }
 
-/* A limit on the size of files is an error like a full disk, and does not end the program. */
-static void hold_size_signal(sigset_t *size_signal, sigset_t *before)
-{
-    sigemptyset(size_signal);
-    sigaddset(size_signal, SIGXFSZ);
-    pthread_sigmask(SIG_BLOCK, size_signal, before);
-}
-
-static void forget_size_signal(const sigset_t *size_signal, const sigset_t *before)
-{
-    if (sigismember(before, SIGXFSZ) == 0)
-        sigtimedwait(size_signal, NULL, &(struct timespec){0});
-    pthread_sigmask(SIG_SETMASK, before, NULL);
-}
-
 static divvy_status write_profile(struct dv_profile *profile)
 {
-    sigset_t size_signal, before;
+    struct dv_held_signal held;
 
-    hold_size_signal(&size_signal, &before);
+    dv_file_hold_size_signal(&held);
     divvy_status status = write_content(profile);
     if (status == DIVVY_OK)
         status = dv_file_finish(&profile->file);
     dv_file_drop(&profile->file);
-    forget_size_signal(&size_signal, &before);
+    dv_file_forget_size_signal(&held);
     if (status == DIVVY_OK)
         dv_log(DIVVY_LOG_INFO, "profile", "written to %s", profile->path);
     return status;
