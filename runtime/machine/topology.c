@@ -1,5 +1,6 @@
 #include "machine/topology.h"
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "machine/quota.h"
@@ -10,6 +11,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -146,6 +148,41 @@ static uint64_t memory_of_machine(void)
     return all > nodes ? all : nodes;
 }
 
+/* What the machine is made of, in words that are the same as long as it is the same machine: every level of its tree with
+ * how many there are and how large the caches are, and its kinds of cores. */
+static void describe_whole(FILE *out)
+{
+    char attributes[256];
+    fprintf(out, "%s\n%d\n", topology.model, topology.synthetic);
+    for (int depth = 0; depth < hwloc_topology_get_depth(machine); depth++) {
+        hwloc_obj_t object = hwloc_get_obj_by_depth(machine, depth, 0);
+        fprintf(out, "%s %u", hwloc_obj_type_string(object->type), hwloc_get_nbobjs_by_depth(machine, depth));
+        for (; object && hwloc_obj_type_is_cache(object->type); object = object->next_cousin)
+            fprintf(out, " %llu", (unsigned long long)object->attr->cache.size);
+        fputc('\n', out);
+    }
+    fprintf(out, "nodes %u\n", topology.numa_count);
+    hwloc_bitmap_t threads = hwloc_bitmap_alloc();
+    for (unsigned kind = 0; threads && kind < topology.kind_count; kind++)
+        if (hwloc_cpukinds_get_info(machine, kind, threads, NULL, NULL, NULL, 0) == 0 &&
+            hwloc_bitmap_list_snprintf(attributes, sizeof attributes, threads) >= 0)
+            fprintf(out, "kind %s\n", attributes);
+    hwloc_bitmap_free(threads);
+}
+
+static void digest_machine(void)
+{
+    char *words = NULL;
+    size_t bytes = 0;
+    FILE *out = open_memstream(&words, &bytes);
+    if (out) {
+        describe_whole(out);
+        fclose(out);
+    }
+    dv_hash(words ? words : "", words ? bytes : 0, topology.digest);
+    free(words);
+}
+
 static void describe_machine(void)
 {
     const int kinds = hwloc_cpukinds_get_nr(machine, 0);
@@ -158,6 +195,7 @@ static void describe_machine(void)
     topology.memory_bytes = memory_of_machine();
     topology.quota = topology.synthetic ? 0 : dv_quota_read("");
     find_caches();
+    digest_machine();
 }
 
 /* Disallowed cores are loaded too, to tell how large the machine is. */

@@ -27,6 +27,8 @@ struct dv_topology {
     uint64_t memory_bytes;
     uint64_t l1_bytes, l2_bytes, l3_bytes; /* of the first core's caches */
     bool synthetic;                        /* invented (HWLOC_SYNTHETIC): binding has no effect */
+    uint8_t digest[16]; /* of what decides how fast the machine is: processor, cores, threads, kinds, caches, nodes. Not
+                           of what this process may use of it, which changes from run to run */
 };
 
 /* Discovers once per process; NULL (with the error text) only if that fails. Any thread. core_count is
