@@ -97,6 +97,7 @@ typedef struct divvy_options {
     const char *log;         /* DIVVY_LOG: "error", "warn", "info", "debug" */
     const char *plugin_path; /* DIVVY_PLUGIN_PATH: folders for backends, separated by ':' */
     int reproducible;        /* DIVVY_REPRODUCIBLE: 1 the same bits in every run, see divvy_call_options */
+    const char *models;      /* DIVVY_MODELS: where what is learned is kept between runs: "off" or a folder */
 } divvy_options;
 
 /* Opens a context and sets *out_dv, always: after a failure it is a failed context, whose every job
@@ -294,6 +295,16 @@ typedef struct divvy_report {
     size_t share_count;
     const divvy_share *shares; /* one for each device that took part or could have */
 } divvy_report;
+
+/* The smallest partition that is worth its fixed cost: one whose items take so long that the fixed cost is at most the
+ * part 1 - `efficiency` of that.
+ *
+ * Equal to:  ceil(fixed_ns / (per_item_ns * (1 - efficiency)))
+ *
+ * At least 1, and 1 where there is no fixed cost (0 or less) or any of the three is not a number. SIZE_MAX where no
+ * partition is large enough: the items take no time (0 or less), the efficiency is 1 or more, the fixed cost is infinite.
+ * A pure function: times of a profile, or of your own. Any thread. */
+DIVVY_API size_t divvy_partition_for(double fixed_ns, double per_item_ns, double efficiency);
 
 /* The job that this thread last waited for, if it was one of `dv`; else NULL. Belongs to the library and is
  * valid until this thread waits again or the context closes. */

@@ -283,6 +283,11 @@ divvy_status divvy_device_at_sized(divvy *dv, size_t index, divvy_device *out_de
     return DIVVY_OK;
 }
 
+size_t divvy_partition_for(double fixed_ns, double per_item_ns, double efficiency)
+{
+    return dv_partition_for(fixed_ns, per_item_ns, efficiency);
+}
+
 const divvy_report *divvy_last(divvy *dv)
 {
     dv = default_or(dv);

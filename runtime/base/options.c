@@ -91,6 +91,9 @@ static const struct row rows[] = {
      FROM(TEXT, log), log_levels},
     {"DIVVY_PLUGIN_PATH", "none", "folders searched for backends before the library's own, separated by ':'", "",
      parse_text, INTO(plugin_path), FROM(TEXT, plugin_path), NULL},
+    {"DIVVY_MODELS", "models in the folder divvy of XDG_CACHE_HOME, else of ~/.cache",
+     "where what is learned of kernels and devices is kept between runs: off, or a folder", "", parse_text,
+     INTO(models), FROM(TEXT, models), NULL},
     {"DIVVY_CPU_LEVEL", "the best that the processor has",
      "instruction-set level of the cpu backend: x86-64, x86-64-v3 or x86-64-v4; elsewhere baseline", NULL, NULL, 0,
      FIELD_NONE, 0, NULL},
@@ -394,7 +397,8 @@ static divvy_status read_row(const struct row *row, const divvy_options *options
 
 static bool has_all_texts(const struct dv_settings *settings)
 {
-    return settings->backend && settings->devices && settings->bind && settings->schedule && settings->plugin_path;
+    return settings->backend && settings->devices && settings->bind && settings->schedule && settings->plugin_path &&
+           settings->models;
 }
 
 divvy_status dv_settings_read(const divvy_options *options, struct dv_settings *out_settings)
@@ -426,6 +430,7 @@ void dv_settings_free(struct dv_settings *settings)
     free(settings->schedule);
     free(settings->profile);
     free(settings->plugin_path);
+    free(settings->models);
     memset(settings, 0, sizeof *settings);
 }
 

@@ -20,6 +20,7 @@ struct dv_settings {
     divvy_log_level log;
     char *plugin_path; /* "" for none */
     bool reproducible;
+    char *models; /* "" for the default folder, "off", or a folder */
 };
 
 /* Resolves `options` (NULL: none given). Warns once per process and name about unknown DIVVY_* variables, with

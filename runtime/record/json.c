@@ -88,19 +88,24 @@ static size_t character_bytes(const unsigned char *text)
     return bytes && point >= least[bytes] && point <= 0x10ffff && !surrogate ? bytes : 0;
 }
 
-/* Names come from drivers and programs and may hold any bytes; JSON is UTF-8: others become '?'. */
-static void add_text(struct output *out, cJSON *object, const char *name, const char *text)
+char *dv_json_clean(const char *text)
 {
     char *clean = strdup(text ? text : "");
-    keep(out, clean);
-    if (!clean)
-        return;
-    for (unsigned char *at = (unsigned char *)clean; *at;) {
+    for (unsigned char *at = (unsigned char *)clean; at && *at;) {
         size_t bytes = character_bytes(at);
         if (!bytes)
             *at = '?';
         at += bytes ? bytes : 1;
     }
+    return clean;
+}
+
+static void add_text(struct output *out, cJSON *object, const char *name, const char *text)
+{
+    char *clean = dv_json_clean(text);
+    keep(out, clean);
+    if (!clean)
+        return;
     keep(out, cJSON_AddStringToObject(object, name, clean));
     free(clean);
 }
@@ -502,6 +507,7 @@ static cJSON *make_model(struct output *out, size_t index)
     add_real(out, object, "uncertainty", model->uncertainty);
     add_count(out, object, "samples", model->samples);
     add_text(out, object, "state", model->running ? "running" : "learning");
+    add_flag(out, object, "stored", model->stored);
     add_known(out, object, "partition", model->partition);
     return object;
 }

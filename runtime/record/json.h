@@ -68,4 +68,8 @@ struct dv_content {
  * in the file (ferror). */
 divvy_status dv_json_write(const struct dv_content *content, FILE *file);
 
+/* A copy that JSON may hold: names come from drivers and programs and may be any bytes; what is not UTF-8 becomes '?'.
+ * NULL is "". NULL without memory. */
+char *dv_json_clean(const char *text);
+
 #endif

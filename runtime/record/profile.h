@@ -41,6 +41,7 @@ struct dv_model_record {
     double fixed_ns, ns_per_item, uncertainty;
     uint64_t samples;
     bool running;       /* verified in a job, else still learning */
+    bool stored;        /* known from an earlier run */
     uint64_t partition; /* the size it would choose */
 };
 void dv_profile_add_model(struct dv_profile *profile, const struct dv_model_record *model);

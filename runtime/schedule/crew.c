@@ -372,6 +372,13 @@ static divvy_status fail_empty(const struct dv_crew *crew)
                    crew->filter.count ? "\"" : "", used ? there : "none");
 }
 
+/* What a single device learns is of no use to it: there is nothing to divide. */
+static divvy_status remember_runs(struct dv_crew *crew)
+{
+    bool divides = atomic_load(&crew->unit_count) > 1 || atomic_load(&crew->unprobed) > 0;
+    return dv_models_keep_in(&crew->models, divides ? crew->settings.models : "off", crew->host, crew->profile);
+}
+
 divvy_status dv_crew_open(struct dv_settings *settings, struct dv_crew *crew)
 {
     *crew = (struct dv_crew){.settings = *settings};
@@ -396,7 +403,7 @@ divvy_status dv_crew_open(struct dv_settings *settings, struct dv_crew *crew)
     if (atomic_load(&crew->unit_count) == 0 && atomic_load(&crew->unprobed) == 0)
         return fail_empty(crew);
     dv_absent_here(crew);
-    return DIVVY_OK;
+    return remember_runs(crew);
 }
 
 static bool is_building(struct dv_crew *crew)
@@ -477,6 +484,7 @@ bool dv_crew_close(struct dv_crew *crew)
     }
     if (crew->entered && settled)
         dv_relay_close(crew);
+    dv_models_save(&crew->models);
     struct dv_profile *profile = atomic_exchange(&crew->profile, NULL); /* not for workers that are left behind */
     if (profile) {
         dv_models_record(&crew->models, profile);

@@ -113,8 +113,7 @@ void dv_duplicate_learn(struct dv_job *job, const struct dv_member *member, cons
                         uint64_t busy_ns)
 {
     struct dv_models *models = &job->crew->models;
-    const char *device_class = member->unit->device_class;
-    struct dv_rate rate = dv_models_find(models, job->kernel, device_class, job->count);
+    struct dv_rate rate = dv_models_find(models, job->kernel, member->unit, job->count);
     struct dv_pace pace = {.fixed_ns = (double)member->loaded.fixed_ns,
                            .granule = member->loaded.granule,
                            .stand = DV_HERE,
@@ -128,5 +127,5 @@ void dv_duplicate_learn(struct dv_job *job, const struct dv_member *member, cons
                            .rates = &rate};
     plan.schedule->done(&plan, 0, 0, task->partition.count, busy_ns);
     rate.ns_per_item *= pace.correction;
-    dv_models_keep(models, job->kernel, device_class, job->count, pace.fixed_ns, &rate);
+    dv_models_keep(models, job->kernel, member->unit, job->count, pace.fixed_ns, &rate, 0);
 }

@@ -6,6 +6,7 @@
 #include "schedule/pool.h"
 #include "schedule/progress.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,18 +22,35 @@ struct dv_tally dv_member_tally(const struct dv_member *member)
 
 /* ---- Ending ---- */
 
+/* How much slower than its rate says a class was in the end: the mean logarithm of those of its devices that were
+ * measured often enough to tell. */
+static double drift_of(const struct dv_plan *plan, unsigned rate)
+{
+    double sum = 0, devices = 0;
+    for (unsigned m = 0; m < plan->pace_count; m++) {
+        if (plan->paces[m].rate == rate && plan->paces[m].samples >= DV_STORE_BELIEVED) {
+            sum += log(plan->paces[m].correction);
+            devices++;
+        }
+    }
+    return devices > 0 ? sum / devices : 0;
+}
+
 static void keep_models(struct dv_job *job)
 {
     struct dv_plan *plan = &job->plan;
     for (unsigned m = 0; m < job->member_count; m++) {
+        const struct dv_unit *unit = job->members[m].unit;
         unsigned rate = plan->paces[m].rate;
         bool first_of_class = dv_member_tally(&job->members[m]).items > 0;
         for (unsigned other = 0; other < m; other++)
             first_of_class =
                 first_of_class && (plan->paces[other].rate != rate || dv_member_tally(&job->members[other]).items == 0);
         if (first_of_class)
-            dv_models_keep(&job->crew->models, job->kernel, job->members[m].unit->device_class, job->count,
-                           plan->paces[m].fixed_ns, &plan->rates[rate]);
+            dv_models_keep(&job->crew->models, job->kernel, unit, job->count, plan->paces[m].fixed_ns,
+                           &plan->rates[rate], drift_of(plan, rate));
+        else if (plan->paces[m].stand == DV_PARKED)
+            dv_models_doubt(&job->crew->models, job->kernel, unit, job->count);
     }
 }
 
@@ -50,9 +68,7 @@ static void learn_from_tallies(struct dv_job *job)
             }
         }
         if (busy_ns > LEARN_LEAST_NS && items > 0)
-            plan->rates[r] = (struct dv_rate){.ns_per_item = (double)busy_ns / (double)items,
-                                              .uncertainty = 0.25,
-                                              .samples = plan->rates[r].samples + 1};
+            dv_rate_observe(&plan->rates[r], (double)busy_ns / (double)items);
     }
 }
 

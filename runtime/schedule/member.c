@@ -116,7 +116,7 @@ void dv_job_seat_member(struct dv_job *job, unsigned m, struct dv_unit *unit, en
     if (pace->granule == 0)
         pace->granule = 1;
     if (class >= job->plan.rate_count) {
-        *rate = dv_models_find(&job->crew->models, job->kernel, unit->device_class, job->count);
+        *rate = dv_models_find(&job->crew->models, job->kernel, unit, job->count);
         job->plan.rate_count = class + 1;
     }
     pace->learning = rate->samples == 0;
@@ -301,8 +301,7 @@ void dv_members_seat_again(struct dv_job *job, int core)
         DV_UPDATE(job->plan.paces[m].stand, here ? DV_HERE : DV_AWAY);
         unsigned rate = job->plan.paces[m].rate;
         if (news && (m == 0 || job->plan.paces[m - 1].rate != rate))
-            job->plan.rates[rate] =
-                dv_models_find(&job->crew->models, job->kernel, member->unit->device_class, job->count);
+            job->plan.rates[rate] = dv_models_find(&job->crew->models, job->kernel, member->unit, job->count);
         size_t cap = cap_on(job, member->unit);
         DV_UPDATE(job->plan.paces[m].cap, cap);
     }

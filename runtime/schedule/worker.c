@@ -97,6 +97,7 @@ static bool load(struct dv_job *job, struct dv_member *member)
         member->build_ns = dv_now_ns() - begin;
         dv_log(DIVVY_LOG_INFO, "schedule", "%s has %s ready after %.1f ms%s", unit->id, job->kernel->name,
                (double)member->build_ns / 1e6, member->loaded.cached ? " (cached)" : "");
+        dv_models_keep_cost(&job->crew->models, job->kernel, unit);
         struct dv_profile *profile = job->crew->profile;
         if (profile) {
             unsigned device = job->crew->profile_index[index_of(job, member)];
@@ -423,6 +424,30 @@ static bool would_pay(uint64_t cost_ns, uint64_t rent_ns, double rest_ns)
     return rent_ns > cost_ns || rest_ns > (double)cost_ns;
 }
 
+/* What it takes until a unit that is found can help: as an earlier run or another kernel had it, else as assumed. */
+static uint64_t cost_of(struct dv_job *job, struct dv_unit *unit)
+{
+    const struct dv_store_cost stored = dv_models_cost(&job->crew->models, job->kernel, unit);
+    uint64_t open_ns = atomic_load(&unit->open_ns), build_ns = atomic_load(&unit->build_ns);
+    open_ns = open_ns ? open_ns : stored.open_ns ? stored.open_ns : ASSUMED_OPEN_NS;
+    build_ns = stored.build_ns ? stored.build_ns : build_ns ? build_ns : ASSUMED_BUILD_NS;
+    return (atomic_load(&unit->state) == DV_UNIT_OPEN ? 0 : open_ns) + build_ns;
+}
+
+/* The same for the first of what is not even found. */
+static uint64_t cost_of_unprobed(struct dv_job *job)
+{
+    struct dv_crew *crew = job->crew;
+    uint64_t least_ns = 0;
+    for (unsigned p = 0; p < crew->plugin_count; p++) {
+        uint64_t ns = crew->plugins[p]->backend->features & DIVVY_BACKEND_EAGER
+                          ? 0
+                          : dv_models_cost_through(&crew->models, job->kernel, crew->plugins[p]->name);
+        least_ns = ns && (!least_ns || ns < least_ns) ? ns : least_ns;
+    }
+    return least_ns ? least_ns : ASSUMED_PROBE_NS + ASSUMED_OPEN_NS + ASSUMED_BUILD_NS;
+}
+
 /* A core has worked for `busy_ns`: time to think about those who could help but are not ready? */
 static void consider_latecomers(struct dv_job *job, struct dv_member *member, uint64_t busy_ns)
 {
@@ -432,19 +457,13 @@ static void consider_latecomers(struct dv_job *job, struct dv_member *member, ui
     double rest_ns = dv_plan_expect_ns(&job->plan, index_of(job, member), job->unclaimed) / crew->core_count;
     bool changed = false;
     for (unsigned m = crew->core_count; m < job->member_count; m++) {
-        struct dv_unit *unit = job->members[m].unit;
-        uint64_t open_ns = atomic_load(&unit->open_ns), build_ns = atomic_load(&unit->build_ns);
-        uint64_t cost = (atomic_load(&unit->state) == DV_UNIT_OPEN ? 0
-                         : open_ns                                 ? open_ns
-                                                                   : ASSUMED_OPEN_NS) +
-                        (build_ns ? build_ns : ASSUMED_BUILD_NS);
         enum dv_standing waiting = DV_WAITING;
-        if (atomic_load(&job->members[m].standing) == DV_WAITING && would_pay(cost, rent_ns, rest_ns))
+        if (atomic_load(&job->members[m].standing) == DV_WAITING &&
+            would_pay(cost_of(job, job->members[m].unit), rent_ns, rest_ns))
             changed |= atomic_compare_exchange_strong(&job->members[m].standing, &waiting, DV_WANTED);
     }
     pthread_mutex_unlock(&job->mutex);
-    if (atomic_load(&crew->unprobed) &&
-        would_pay(ASSUMED_PROBE_NS + ASSUMED_OPEN_NS + ASSUMED_BUILD_NS, rent_ns, rest_ns))
+    if (atomic_load(&crew->unprobed) && would_pay(cost_of_unprobed(job), rent_ns, rest_ns))
         dv_crew_probe_beside(crew);
     if (changed)
         dv_job_recall(job);

@@ -83,7 +83,7 @@ int main(int argc, char **argv)
         call_form(&args, count);
     } else {
         divvy *dv;
-        divvy_open(&dv, NULL);
+        divvy_open(&dv, &(divvy_options){.models = "off"});
         if (divvy_run_kernel(dv, &nbody_kernel, count, &args, sizeof args) != DIVVY_OK) {
             fprintf(stderr, "%s\n", divvy_error());
             return 1;

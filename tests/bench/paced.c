@@ -53,7 +53,8 @@ static double run_once(divvy *dv)
 static double run_all(const char *backends, unsigned calls, bool told)
 {
     divvy *dv;
-    require(divvy_open(&dv, &(divvy_options){.backend = backends, .devices = backends, .log = "error"}));
+    require(
+        divvy_open(&dv, &(divvy_options){.backend = backends, .devices = backends, .log = "error", .models = "off"}));
     require(divvy_prepare(dv, padded));
     for (unsigned c = 0; c < calls; c++) {
         double ns = run_once(dv);

@@ -66,6 +66,22 @@ offers "tss" simulate jit --schedule ts
 offers "guarded,guided" replay run.json --schedule gu
 offers "" simulate --seeds ""
 offers "run.json,run.json.2" replay r
+# What can be done with models, the files for that, and the kernels that there are models of.
+offers "list,show,drop,export,merge" models ""
+offers "export" models e
+offers "run.json,my run.json,kernels dir" models merge ""
+offers "run.json" models merge run.json r
+offers "run.json,my run.json,kernels dir" models export ""
+offers "" models list --class ""
+mkdir -m 700 models
+export DIVVY_MODELS=$folder/models
+offers "" models show ""
+cat >models/0123456789abcdef0123456789abcdef.json <<END
+{"divvy_models":1,"kernels":[{"hash":"0123456789abcdef0123456789abcdef","kernel":"saxpy","models":[],"costs":[]}]}
+END
+offers "saxpy" models show ""
+offers "saxpy" models drop sa
+rm -r models
 
 # Rows of the benches.
 offers "$("$divvy" bench --list | awk '{ print $1 }' | paste -sd,)" bench --quick ""

@@ -85,7 +85,7 @@ static double device_would_take(const struct pairing *pairing, bool quick)
 
 static bool open_alone(struct bench *bench, struct pairing *pairing)
 {
-    if (divvy_open(&pairing->device_alone, &(divvy_options){.devices = pairing->device}) != DIVVY_OK) {
+    if (divvy_open(&pairing->device_alone, &(divvy_options){.devices = pairing->device, .models = "off"}) != DIVVY_OK) {
         bench_leave_out(bench, "%s: %s", pairing->device, divvy_error());
         divvy_close(pairing->device_alone);
         return false;

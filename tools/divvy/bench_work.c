@@ -115,7 +115,9 @@ static void require_done(divvy_status status, const char *name)
 divvy *work_open_with(const divvy_options *options)
 {
     divvy *dv;
-    require_done(divvy_open(&dv, options), "opening a context");
+    divvy_options forgetful = *options;
+    forgetful.models = "off"; /* a first call is one */
+    require_done(divvy_open(&dv, &forgetful), "opening a context");
     return dv;
 }
 

@@ -6,6 +6,7 @@
 int divvy_info(int argc, char **argv);
 int divvy_view(int argc, char **argv);
 int divvy_compile(int argc, char **argv);
+int divvy_models(int argc, char **argv);
 int divvy_bench(int argc, char **argv);
 int divvy_simulate(int argc, char **argv);
 int divvy_replay(int argc, char **argv);

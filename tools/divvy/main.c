@@ -18,6 +18,7 @@ static const struct command commands[] = {
     {"compile", "compiles a file of kernels into an object file", divvy_compile},
     {"simulate", "runs schedules against simulated devices", divvy_simulate},
     {"replay", "runs a recorded job again in simulated time", divvy_replay},
+    {"models", "shows and changes what was learned in earlier runs", divvy_models},
     {"bench", "measures divvy on this machine beside its peers", divvy_bench},
 };
 

@@ -67,6 +67,8 @@ int main()
     check(y.front() == 1 && y.back() == 1 && total == 10000, "scale is wrong");
     check(divvy_wait(divvy_submit_kernel(dv, &scale_kernel, x.size(), &args, sizeof args)) == DIVVY_OK, "submit");
 
+    check(divvy_partition_for(100, 1, 0.5) == 200, "divvy_partition_for");
+
     /* By position. */
     check(divvy_prepare(dv, saxpy) == DIVVY_OK, "divvy_prepare");
     check(divvy_run(dv, saxpy, x.size(), 2.0f, x.data(), y.data()) == DIVVY_OK, "divvy_run");
