@@ -309,7 +309,9 @@ static struct dv_store_cost *cost_of(struct dv_models *models, struct dv_known *
     return cost;
 }
 
-void dv_models_keep_cost(struct dv_models *models, const divvy_kernel *kernel, struct dv_unit *unit)
+/* What was built for the first time may come from a cache the next time, which takes a fraction of that: it counts when
+ * it was built for the second time. */
+void dv_models_keep_cost(struct dv_models *models, const divvy_kernel *kernel, struct dv_unit *unit, bool cached)
 {
     pthread_mutex_lock(&models->mutex);
     struct dv_known *known = know(models, kernel);
@@ -317,7 +319,8 @@ void dv_models_keep_cost(struct dv_models *models, const divvy_kernel *kernel, s
     if (cost) {
         cost->probe_ns = unit->found->plugin->probe_ns;
         cost->open_ns = atomic_load(&unit->open_ns);
-        cost->build_ns = atomic_load(&unit->build_ns);
+        if (cached || cost->stamp_s)
+            cost->build_ns = atomic_load(&unit->build_ns);
         cost->stamp_s = (uint64_t)time(NULL);
         known->costs_news = true;
     }

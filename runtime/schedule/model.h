@@ -93,8 +93,8 @@ struct dv_store_cost dv_models_cost(struct dv_models *models, const divvy_kernel
 /* The least that it took to probe a backend, open a device and build the kernel there; 0: not known. */
 uint64_t dv_models_cost_through(struct dv_models *models, const divvy_kernel *kernel, const char *backend);
 
-/* A unit was made ready for a kernel. */
-void dv_models_keep_cost(struct dv_models *models, const divvy_kernel *kernel, struct dv_unit *unit);
+/* A unit was made ready for a kernel; `cached`: what was built came from a cache. */
+void dv_models_keep_cost(struct dv_models *models, const divvy_kernel *kernel, struct dv_unit *unit, bool cached);
 
 /* See divvy_partition_for. */
 size_t dv_partition_for(double fixed_ns, double per_item_ns, double efficiency);

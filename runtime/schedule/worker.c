@@ -97,7 +97,7 @@ static bool load(struct dv_job *job, struct dv_member *member)
         member->build_ns = dv_now_ns() - begin;
         dv_log(DIVVY_LOG_INFO, "schedule", "%s has %s ready after %.1f ms%s", unit->id, job->kernel->name,
                (double)member->build_ns / 1e6, member->loaded.cached ? " (cached)" : "");
-        dv_models_keep_cost(&job->crew->models, job->kernel, unit);
+        dv_models_keep_cost(&job->crew->models, job->kernel, unit, member->loaded.cached);
         struct dv_profile *profile = job->crew->profile;
         if (profile) {
             unsigned device = job->crew->profile_index[index_of(job, member)];

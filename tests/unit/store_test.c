@@ -735,7 +735,7 @@ static void check_runs(void)
     CHECK_EQ(dv_models_cost_through(&first, &the_kernel, "opencl"), 0);
     gpu.open_ns = 20;
     gpu.build_ns = 300;
-    dv_models_keep_cost(&first, &the_kernel, &gpu);
+    dv_models_keep_cost(&first, &the_kernel, &gpu, true);
     end_run(&first);
     begin_run(&first, 1);
     CHECK_EQ(dv_models_cost(&first, &the_kernel, &gpu).open_ns, 20);
@@ -748,6 +748,17 @@ static void check_runs(void)
     CHECK_EQ(dv_models_cost(&first, &the_kernel, &gpu).build_ns, 0);
     CHECK_EQ(dv_models_cost_through(&first, &the_kernel, "opencl"), 0);
     end_run(&first);
+
+    /* What took long since it was built for the first time is expected from a cache; built again, it is not. */
+    for (int run = 0; run < 3; run++) {
+        begin_run(&first, 1);
+        CHECK_EQ(dv_models_cost(&first, &the_kernel, &newer).build_ns, run < 2 ? 0 : 900);
+        CHECK_EQ(dv_models_cost(&first, &the_kernel, &newer).open_ns, run ? 7 : 0);
+        newer.open_ns = 7;
+        newer.build_ns = 900;
+        dv_models_keep_cost(&first, &the_kernel, &newer, false);
+        end_run(&first);
+    }
 }
 
 /* ---- One time that is absurd ---- */
