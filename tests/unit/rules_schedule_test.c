@@ -164,11 +164,41 @@ static void test_powers(void)
 
 /* ---- iterative ---- */
 
+/* Indices of the second half take long. */
+DIVVY_HOST_KERNEL(uneven, (out, uint, y))
+{
+    DIVVY_FOR (i) {
+        volatile uint x = (uint)i;
+        for (int k = 0; k < (i < DIVVY_TOTAL / 2 ? 10 : 2000); k++)
+            x = x * 1664525u + 1013904223u;
+        y[i] = x;
+    }
+}
+
 static void test_iterative(void)
 {
-    // A device that is slow has less and less to do from call to call, and each call gives it one partition at most.
+    // Where work lies unevenly, a core has more of the easy part from call to call, though it is as fast as the other:
+    // static never finds that out. Each call gives it one partition.
     uint *y = calloc(COUNT, sizeof *y);
-    divvy *dv = OPEN(.backend = "cpu,fake", .devices = "cpu:0,fake:2", .schedule = "iterative");
+    divvy *dv = OPEN(.backend = "cpu", .threads = 2, .schedule = "iterative");
+    if (divvy_device_count(dv) == 2) {
+        for (unsigned call = 0; call < 10; call++) {
+            STATUS(DIVVY_OK, divvy_run(dv, uneven, COUNT, .y = y));
+            CHECK(call > 0 || items_of(dv, "cpu:0") == COUNT / 2);
+            CHECK(divvy_last(dv)->share_count == 2 && divvy_last(dv)->shares[1].partitions <= 1);
+        }
+        CHECK(items_of(dv, "cpu:0") > COUNT * 6 / 10);
+        STATUS(DIVVY_OK, divvy_run(dv, uneven, COUNT, .y = y, .with = {.schedule = "static"}));
+        CHECK(items_of(dv, "cpu:0") == COUNT / 2);
+
+        // Calls of another size begin anew.
+        STATUS(DIVVY_OK, divvy_run(dv, uneven, COUNT / 8, .y = y));
+        CHECK_EQ(items_of(dv, "cpu:0"), COUNT / 16);
+    }
+    divvy_close(dv);
+
+    // A device that is slow has less and less to do.
+    dv = OPEN(.backend = "cpu,fake", .devices = "cpu:0,fake:2", .schedule = "iterative");
     STATUS(DIVVY_OK, divvy_prepare(dv, toil));
     atomic_store(&fake_at(FAKE_DIRECT)->slow_ns, 60000000);
     size_t first = 0, last = 0;
@@ -176,13 +206,8 @@ static void test_iterative(void)
         STATUS(DIVVY_OK, divvy_run(dv, toil, COUNT, .turns = 30, .y = y));
         last = items_of(dv, "fake:2");
         first = call ? first : last;
-        CHECK(divvy_last(dv)->share_count == 2 && divvy_last(dv)->shares[1].partitions <= 1);
     }
     CHECK(first == COUNT / 2 && last < first / 2);
-
-    // Calls of another size begin anew, by what is known of the class.
-    STATUS(DIVVY_OK, divvy_run(dv, toil, 100, .turns = 30, .y = y));
-    CHECK_EQ(divvy_last(dv)->status, DIVVY_OK);
     fake_behave();
     divvy_close(dv);
     free(y);
@@ -302,23 +327,46 @@ static void test_replay_otherwise(const char *path)
     CHECK_HAS(told, "fake:1 is in ");
     CHECK_EQ(occurrences(told, "not among the devices"), 2);
     free(told);
+}
 
-    // A device that fails meanwhile, at any of its launches, leaves its parts to the others.
-    for (int launch = 1; launch < 6; launch++) {
-        record(path, launch < 3 ? "static" : "dynamic", 1);
-        dv = OPEN(.backend = "cpu,fake", .devices = "cpu,fake:0-1", .schedule = text);
-        atomic_store(launch % 2 ? &fake_at(FAKE_STAGED)->fail_start : &fake_at(FAKE_STAGED)->fail_finish,
-                     launch < 3 ? 1 : launch - 2);
-        check_mark(dv, COUNT, (divvy_call_options){0});
+/* A core and a device, whose turns are 500 indices each. */
+static void write_turns(const char *path, unsigned turns)
+{
+    FILE *file = fopen(path, "w");
+    if (!CHECK(file != NULL))
+        return;
+    fprintf(file,
+            "{\"divvy_profile\":1,\"devices\":[{\"id\":\"cpu:0\"},{\"id\":\"fake:0\"}],\"jobs\":[{\"kernel\":\"mark\","
+            "\"count\":%u,\"start_ns\":1,\"partitions\":[",
+            500 * turns);
+    for (unsigned k = 0; k < turns; k++)
+        fprintf(file, "%s{\"device\":%u,\"first\":%u,\"count\":500,\"start_ns\":%u,\"outcome\":\"accepted\"}",
+                k ? "," : "", k % 2, 500 * k, 10 * k);
+    fputs("]}]}", file);
+    fclose(file);
+}
+
+static void test_replay_failures(const char *path)
+{
+    // A device that fails meanwhile, when it opens, builds or at any of its launches, leaves its turns to the others.
+    struct fake_order *order = fake_at(FAKE_STAGED);
+    char text[96];
+    snprintf(text, sizeof text, "replay:%s", path);
+    write_turns(path, 20);
+    for (int launch = 0; launch <= 12; launch++) {
+        divvy *dv = OPEN(.backend = "cpu,fake", .devices = "cpu:0,fake:0", .schedule = text);
+        atomic_store(launch == 0   ? &order->fail_open
+                     : launch == 1 ? &order->fail_load
+                     : launch % 2  ? &order->fail_start
+                                   : &order->fail_finish,
+                     launch < 2 ? 1 : launch - 1);
+        check_mark(dv, 10000, (divvy_call_options){0});
         CHECK_STR(divvy_last(dv)->schedule, "replay");
+        CHECK_EQ(items_of(dv, "cpu:0") + items_of(dv, "fake:0"), 10000);
+        CHECK(items_of(dv, "cpu:0") > 5000 || launch > 10);
         divvy_close(dv);
         fake_behave();
     }
-    atomic_store(&fake_at(FAKE_SINGLE)->fail_open, 1);
-    dv = OPEN(.backend = "cpu,fake", .devices = "cpu,fake:0-1", .schedule = text);
-    check_mark(dv, COUNT, (divvy_call_options){0});
-    divvy_close(dv);
-    fake_behave();
 }
 
 /* Jobs whose partitions were not kept are guarded, those before and behind them come again. */
@@ -405,6 +453,7 @@ int main(void)
     test_iterative();
     test_replay(path);
     test_replay_otherwise(path);
+    test_replay_failures(path);
     test_gaps(path);
     test_damage(path);
     unlink(path);
