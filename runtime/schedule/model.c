@@ -283,7 +283,7 @@ uint64_t dv_models_cost_through(struct dv_models *models, const divvy_kernel *ke
     for (size_t c = 0; known && c < known->cost_count; c++) {
         const struct dv_store_cost *cost = &known->costs[c];
         uint64_t ns = cost->probe_ns + cost->open_ns + cost->build_ns;
-        if (strcmp(cost->key.backend, backend) == 0 && strcmp(cost->key.host, models->host) == 0 &&
+        if (cost->build_ns && strcmp(cost->key.backend, backend) == 0 && strcmp(cost->key.host, models->host) == 0 &&
             (!least_ns || ns < least_ns))
             least_ns = ns;
     }
@@ -394,6 +394,7 @@ void dv_models_save(struct dv_models *models)
     for (size_t k = 0; models->store.folder && k < models->known_count; k++)
         if (!save_kernel(models, &models->known[k], &lock))
             break;
+    models->profile = NULL; /* it is closed next, while a worker that hangs may stay */
     pthread_mutex_unlock(&models->mutex);
     if (lock >= 0)
         dv_store_unlock(lock);

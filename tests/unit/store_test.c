@@ -388,8 +388,8 @@ static void check_folder(void)
     snprintf(path, sizeof path, "%s/" HASH ".json", folder);
     static const char *const damages[] = {
         "", "{", "null", "{\"divvy_models\":1,\"kernels\":[]}",
-        "{\"divvy_models\":1,\"kernels\":[{\"hash\":\"ffffffffffffffffffffffffffffffff\",\"kernel\":\"k\","
-        "\"models\":[],\"costs\":[]}]}"};
+        ("{\"divvy_models\":1,\"kernels\":[{\"hash\":\"ffffffffffffffffffffffffffffffff\",\"kernel\":\"k\","
+         "\"models\":[],\"costs\":[]}]}")};
     for (size_t k = 0; k < sizeof damages / sizeof *damages; k++) {
         put_text(path, damages[k]);
         told = 0;
