@@ -90,7 +90,8 @@ static void take_stored(struct dv_models *models, const divvy_kernel *kernel, st
     };
     if (!model->anew) {
         model->jobs = row->jobs;
-        model->rate = (struct dv_rate){row->ns_per_item, uncertainty, row->samples};
+        model->rate =
+            (struct dv_rate){.ns_per_item = row->ns_per_item, .uncertainty = uncertainty, .samples = row->samples};
     }
     row->key = (struct dv_store_key){0}; /* it is the model's now */
 }
@@ -195,6 +196,23 @@ static struct dv_model *add(struct dv_models *models, const divvy_kernel *kernel
     return model;
 }
 
+/* By how much, as a logarithm, one time may make a rate slower: what is expected of it, unless the one before was a
+ * surprise too. */
+static double limit_of(double uncertainty)
+{
+    return uncertainty > SURPRISED ? HUGE_VAL : fmax(2 * uncertainty, 0.25);
+}
+
+/* Where a job leaves a rate that it knew. Times err upwards, since something may come in between: few of them make it slower
+ * by no more than is expected of one. */
+static double settle(const struct dv_rate *known, const struct dv_rate *rate, double drift)
+{
+    double shift = log(rate->ns_per_item / known->ns_per_item) + (fabs(drift) > SETTLED ? drift : 0);
+    if (rate->samples < known->samples + DV_STORE_BELIEVED)
+        shift = fmin(shift, limit_of(known->uncertainty) / 2);
+    return known->ns_per_item * exp(shift);
+}
+
 void dv_models_keep(struct dv_models *models, const divvy_kernel *kernel, const struct dv_unit *unit, size_t count,
                     double fixed_ns, const struct dv_rate *rate, double drift)
 {
@@ -207,9 +225,11 @@ void dv_models_keep(struct dv_models *models, const divvy_kernel *kernel, const 
         model = add(models, kernel, unit, size_class);
     if (model) {
         model->fixed_ns = fixed_ns;
+        const struct dv_rate known =
+            model->rate.ns_per_item > 0 ? model->rate : (struct dv_rate){.ns_per_item = rate->ns_per_item};
         model->rate = *rate;
-        if (fabs(drift) > SETTLED)
-            model->rate.ns_per_item *= exp(drift);
+        model->rate.ns_per_item = settle(&known, rate, drift);
+        model->rate.items = 0;
         model->jobs++;
         model->used = model->fresh = true;
         model->doubted = false;
@@ -238,9 +258,8 @@ void dv_rate_observe(struct dv_rate *rate, double ns_per_item)
         return;
     }
     double u = rate->uncertainty, surprise = log(ns_per_item / rate->ns_per_item);
-    double limit = u > SURPRISED ? HUGE_VAL : fmax(2 * u, 0.25);
     double trust = surprise < 0 && rate->samples == 2 ? 1 : 0.5;
-    rate->ns_per_item *= exp(trust * fmin(surprise, limit));
+    rate->ns_per_item *= exp(trust * fmin(surprise, limit_of(u)));
     rate->uncertainty = sqrt(0.7 * u * u + 0.3 * fmin(surprise * surprise, 1));
 }
 
