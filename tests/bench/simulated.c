@@ -287,7 +287,7 @@ static const struct hostile hostile[] = {
     {"times are zero", FAST ", " LIES "\"zero\"}", ""},
     {"times are garbage", FAST ", " LIES "\"garbage\"}", ""},
     {"slow and lies", "\"fixed_ns\": 5e6, \"ns_per_item\": 8000, \"granule\": 64, " LIES "\"garbage\"}", ""},
-    {"lost midway", FAST ", \"lost\": {\"from_ns\": 3e7}", ""},
+    {"lost midway", FAST ", \"lost\": {\"at\": 4}", ""},
     {"does not open", FAST ", \"fail\": {\"on\": \"open\"}", ""},
     {"does not build", FAST ", \"fail\": {\"on\": \"build\", \"every\": 1}", ""},
 };
