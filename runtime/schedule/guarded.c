@@ -31,11 +31,12 @@
 #define TELLING 0.3           /* a time is fitted if this part of it is not the fixed cost */
 #define TELLING_FIRST 8.0     /* the first of a class, which is the shortest: if it is so many fixed costs long */
 #define FIRST_CORE 64         /* indices: less than a core's fixed cost for anything but heavy bodies */
-#define FIRST_STAGED 0.02     /* of the job, where others may take over what that takes too long with */
+#define FIRST_STAGED 0.06     /* of an equal part of the job, where others may take over what that takes too long with */
 #define FAR_UNKNOWN 20.0      /* times as fast as all cores is what the far end is laid out for */
 #define OVERLAP 0.1           /* of the time of an index: copies that are worth hiding */
 #define PRIOR 0.2             /* of a job's indices is what a class's rate counts for when the job begins */
 #define SEEN_MOST 2.0         /* and one partition moves it by no more than this factor */
+#define SURVEYED 16           /* of many devices so many are looked at for each answer */
 #define LAUNCH_BLINDLY_NS 1e6 /* a launch that costs less needs no comparison with others */
 #define LATECOMER_NS 1e6      /* cores' partitions while devices may come: 2 us of claiming in it are nothing */
 
@@ -62,14 +63,65 @@ static double finish_together(const struct dv_plan *plan, double now, double rem
     }
 }
 
-/* The largest uncertainty of those that take part. */
-static double worst_uncertainty(const struct dv_plan *plan)
+/* ---- Many devices ---- */
+
+/* Device d's part in the sums, from now on: what it is if all finish at that moment. */
+static void weigh(struct dv_plan *plan, unsigned d, double now, double finish)
 {
-    double worst = 0;
-    for (unsigned d = 0; d < plan->pace_count; d++)
-        if (plan->paces[d].stand == DV_HERE)
-            worst = fmax(worst, dv_plan_uncertainty(plan, d));
-    return worst;
+    struct dv_pace *pace = &plan->paces[d];
+    struct dv_level *level = &plan->level;
+    double ns = dv_plan_pace_ns(plan, d), start = dv_plan_start_ns(pace, now);
+    bool joins = pace->stand == DV_HERE && ns > 0 && start < finish;
+    level->speed -= pace->speed;
+    level->head_start -= pace->head_start;
+    pace->speed = joins ? 1 / ns : 0;
+    pace->head_start = joins ? start / ns : 0;
+    level->speed += pace->speed;
+    level->head_start += pace->head_start;
+}
+
+static bool are_many(const struct dv_plan *plan)
+{
+    return plan->pace_count >= 2 * SURVEYED;
+}
+
+/* Looks at every device. */
+static void survey(struct dv_plan *plan, double now, double remaining)
+{
+    double finish = are_many(plan) ? finish_together(plan, now, remaining, plan->pace_count) : 0;
+    plan->level = (struct dv_level){.probing_ns = HUGE_VAL, .answers_left = plan->pace_count / SURVEYED};
+    for (unsigned d = 0; d < plan->pace_count; d++) {
+        struct dv_pace *pace = &plan->paces[d];
+        pace->speed = pace->head_start = 0;
+        if (pace->stand != DV_HERE)
+            continue;
+        if (finish > 0)
+            weigh(plan, d, now, finish);
+        plan->level.uncertainty = fmax(plan->level.uncertainty, dv_plan_uncertainty(plan, d));
+        if (pace->learning && !pace->core)
+            plan->level.probing_ns =
+                fmin(plan->level.probing_ns, fmax(pace->fixed_ns, pace->asked ? now - pace->free_at_ns : 0));
+    }
+}
+
+/* When the others would finish together, and when all would, device d among them. With few devices all are looked at for
+ * every answer. Of many an answer changes one, so that it is enough to keep the sums up to date, and to look at all now
+ * and then: what an answer costs does not depend on their number. */
+static double finish_of_others(struct dv_plan *plan, unsigned d, double now, double remaining)
+{
+    if (!are_many(plan))
+        return finish_together(plan, now, remaining, d);
+    weigh(plan, d, now, 0);
+    double others = plan->level.speed > 0 ? (remaining + plan->level.head_start) / plan->level.speed : HUGE_VAL;
+    weigh(plan, d, now, others);
+    return others;
+}
+
+static double finish_of_all(struct dv_plan *plan, double now, double remaining)
+{
+    if (!are_many(plan))
+        return finish_together(plan, now, remaining, plan->pace_count);
+    return (remaining + plan->level.head_start) / plan->level.speed;
 }
 
 static struct dv_ask give(struct dv_plan *plan, unsigned d, double now, double wanted, size_t remaining,
@@ -78,6 +130,8 @@ static struct dv_ask give(struct dv_plan *plan, unsigned d, double now, double w
     size_t requested = wanted < 1 ? 1 : wanted < (double)remaining ? (size_t)wanted : remaining;
     size_t count = dv_plan_round(plan, d, requested, remaining);
     dv_plan_commit(plan, d, now, count);
+    if (are_many(plan))
+        finish_of_others(plan, d, now, (double)(remaining - count));
     return (struct dv_ask){.count = count, .requested = requested, .reason = reason};
 }
 
@@ -96,30 +150,26 @@ static struct dv_ask begin(struct dv_plan *plan, unsigned d, double now, bool co
     struct dv_pace *pace = &plan->paces[d];
     if (pace->asked > 0 || (!comparable && pace->fixed_ns > LAUNCH_BLINDLY_NS && others_work(plan, d)))
         return (struct dv_ask){.count = 0};
-    double first = pace->core ? FIRST_CORE : pace->staged ? FIRST_STAGED * (double)plan->count : 0;
+    double first = pace->core ? FIRST_CORE : pace->staged ? FIRST_STAGED * (double)plan->count / plan->pace_count : 0;
     return give(plan, d, now, fmax(first, (double)pace->granule), remaining, DV_PROBE);
 }
 
 /* How long d may be given something to do while others are not known yet: one that is being measured answers about a
  * launch later, or, when it takes longer, after as long again as it has taken; and who comes late should find something
  * left. */
-static double patience_ns(const struct dv_plan *plan, unsigned d, double now)
+static double patience_ns(const struct dv_plan *plan, unsigned d)
 {
-    double least = plan->latecomers && plan->paces[d].core ? LATECOMER_NS : HUGE_VAL;
-    for (unsigned other = 0; other < plan->pace_count; other++) {
-        const struct dv_pace *pace = &plan->paces[other];
-        if (other != d && pace->stand == DV_HERE && pace->learning && !pace->core)
-            least = fmin(least, fmax(pace->fixed_ns, pace->asked ? now - pace->free_at_ns : 0));
-    }
-    return least;
+    const struct dv_pace *pace = &plan->paces[d];
+    double least = plan->latecomers && pace->core ? LATECOMER_NS : HUGE_VAL;
+    return pace->learning && !pace->core ? least : fmin(least, plan->level.probing_ns);
 }
 
 /* The guarded part of the share of a device whose rate is known, or bounded. */
 static struct dv_ask share(struct dv_plan *plan, unsigned d, double now, size_t remaining)
 {
     const struct dv_pace *pace = &plan->paces[d];
-    double ns = dv_plan_pace_ns(plan, d), launch = pace->fixed_ns / ns, uncertainty = worst_uncertainty(plan);
-    double finish = finish_together(plan, now, (double)remaining, plan->pace_count);
+    double ns = dv_plan_pace_ns(plan, d), launch = pace->fixed_ns / ns, uncertainty = plan->level.uncertainty;
+    double finish = finish_of_all(plan, now, (double)remaining);
     double fair = fmax((finish - dv_plan_start_ns(pace, now)) / ns, 0);
     double guard = fmax(1 / (1 + GUARD * uncertainty), GUARD_LEAST);
     guard = pace->core ? fmin(guard, GUARD_CORE) : guard;
@@ -130,7 +180,7 @@ static struct dv_ask share(struct dv_plan *plan, unsigned d, double now, size_t 
         wanted = fair;
         reason = DV_TAIL;
     }
-    wanted = fmin(wanted, patience_ns(plan, d, now) / ns);
+    wanted = fmin(wanted, patience_ns(plan, d) / ns);
     if (pace->core) /* nor does it pay to take less than what the taking costs */
         wanted = fmax(wanted, launch);
     plan->decision = (struct dv_decision){.share = fair, .guard = guard, .floor = low};
@@ -152,10 +202,15 @@ static struct dv_ask next(struct dv_plan *plan, unsigned d, uint64_t now_ns, siz
     plan->decision = (struct dv_decision){0};
     if (pace->stand == DV_PARKED || (pace->asked > 0 && !overlaps(plan, d)))
         return (struct dv_ask){.count = 0};
+    if (plan->level.answers_left == 0)
+        survey(plan, now, (double)remaining);
+    plan->level.answers_left -= plan->level.answers_left > 0;
+    if (!pace->core || are_many(plan))
+        without = finish_of_others(plan, d, now, (double)remaining);
     if (!pace->core) {
-        without = finish_together(plan, now, (double)remaining, d);
         if (dv_plan_start_ns(pace, now) + fmin((double)pace->granule, (double)remaining) * ns >= without) {
             pace->stand = DV_PARKED;
+            weigh(plan, d, now, 0);
             return (struct dv_ask){.count = 0};
         }
     }
@@ -167,6 +222,7 @@ static void learn(struct dv_plan *plan, unsigned d, double ns_per_item, bool tel
 {
     struct dv_rate *rate = &plan->rates[plan->paces[d].rate];
     rate->ns_per_item = ns_per_item;
+    rate->drift = 0;
     rate->uncertainty = telling ? DV_UNPROVEN : DV_UNKNOWN;
     for (unsigned mate = 0; mate < plan->pace_count; mate++) { /* one of a class learns for all */
         if (plan->paces[mate].rate == plan->paces[d].rate) {
@@ -195,12 +251,9 @@ static void correct(struct dv_plan *plan, struct dv_pace *pace, double body_ns, 
     double u = rate->uncertainty;
     rate->uncertainty = sqrt(0.7 * u * u + 0.3 * fmin(surprise * surprise, 1));
     rate->items += (double)count;
-    double seen = fmin(fmax(body_ns / (double)count / rate->ns_per_item, 1 / SEEN_MOST), SEEN_MOST);
-    double shift = log1p((seen - 1) * (double)count / (rate->items + PRIOR * (double)plan->count));
-    rate->ns_per_item *= exp(shift);
-    for (unsigned d = 0; d < plan->pace_count; d++) /* what the others of the class expect stays as it was */
-        if (plan->paces[d].rate == pace->rate)
-            plan->paces[d].correction *= exp(-shift);
+    double mean_ns = rate->ns_per_item * (1 + rate->drift), seen = body_ns / (double)count / mean_ns;
+    seen = fmin(fmax(seen, 1 / SEEN_MOST), SEEN_MOST);
+    rate->drift += (seen - 1) * (1 + rate->drift) * (double)count / (rate->items + PRIOR * (double)plan->count);
 }
 
 /* A time that is not telling is still a bound; it counts where less is known. */

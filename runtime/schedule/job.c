@@ -87,8 +87,13 @@ static void conclude(struct dv_job *job, uint64_t now_ns)
         dv_job_combine(job);
     dv_job_drop_results(job);
     if (job->end_ns - job->submitted_ns > LEARN_LEAST_NS && job->count > 0) {
-        if (!job->plan.schedule->learns)
+        if (!job->plan.schedule->learns) {
             learn_from_tallies(job);
+        } else {
+            pthread_mutex_lock(&job->mutex);
+            dv_plan_end(&job->plan);
+            pthread_mutex_unlock(&job->mutex);
+        }
         if (job->plan.schedule->balances)
             dv_balances_keep(&job->crew->balances, job);
         keep_models(job);

@@ -65,12 +65,25 @@ void dv_plan_begin(struct dv_plan *plan)
         DV_UPDATE(pace->asked, 0);
         DV_UPDATE(pace->free_at_ns, 0);
     }
-    for (unsigned r = 0; r < plan->rate_count; r++)
+    for (unsigned r = 0; r < plan->rate_count; r++) {
         DV_UPDATE(plan->rates[r].items, 0);
+        DV_UPDATE(plan->rates[r].drift, 0);
+    }
+    DV_UPDATE(plan->level.answers_left, 0);
     DV_UPDATE(plan->core_count, cores);
     DV_UPDATE(plan->device_count, devices);
     if (plan->schedule->begin)
         plan->schedule->begin(plan);
+}
+
+void dv_plan_end(struct dv_plan *plan)
+{
+    for (unsigned d = 0; d < plan->pace_count; d++) /* what was expected of each stays as it was */
+        plan->paces[d].correction /= 1 + plan->rates[plan->paces[d].rate].drift;
+    for (unsigned r = 0; r < plan->rate_count; r++) {
+        plan->rates[r].ns_per_item *= 1 + plan->rates[r].drift;
+        plan->rates[r].drift = 0;
+    }
 }
 
 void dv_plan_join(struct dv_plan *plan)

@@ -16,7 +16,8 @@ struct dv_rate {
     double ns_per_item; /* b; 0: nothing is known */
     double uncertainty; /* u, the root mean square of the logarithm of measured over expected */
     uint64_t samples;
-    double items; /* of this job, that the rate was corrected by */
+    double items; /* of this job, that were measured */
+    double drift; /* and by what part of it the rate is to change when the job is over */
 };
 
 /* Assigns what differs. A call like the one before leaves most of its job as it is: lines of memory that workers have
@@ -46,6 +47,14 @@ struct dv_part {
     unsigned next; /* of the same device, one more than its index; 0: none */
 };
 
+/* What the guarded share knows of all devices together. */
+struct dv_level {
+    double speed, head_start; /* sums over those that take part: 1 / b, and the start over b */
+    double uncertainty;       /* the worst */
+    double probing_ns;        /* how soon one that is being measured should answer */
+    unsigned answers_left;    /* until all are looked at again */
+};
+
 /* One device during one job, as the schedule sees it. */
 struct dv_pace {
     /* Constant during the job. */
@@ -71,6 +80,7 @@ struct dv_pace {
     double free_at_ns;                          /* expected end of what it was given */
     double asked_ns[2];                         /* expected durations of what it works on, oldest first */
     unsigned asked;
+    double speed, head_start; /* its part in the level */
     struct dv_seen seen;
     unsigned part;     /* of what was recorded for it, the next one; as first_part */
     size_t part_given; /* indices of that one */
@@ -94,6 +104,7 @@ struct dv_plan {
     struct dv_decision decision; /* guarded: how the last answer came about */
 
     /* The schedule's own. */
+    struct dv_level level;
     double size, step;    /* tss, fac2: of the next partition, and what the next but one is smaller by */
     unsigned batch_left;  /* fac2: how many more of that size */
     double speed, spread; /* awf-c, af: sums over the devices of which one is known */
@@ -190,6 +201,9 @@ void dv_plan_begin(struct dv_plan *plan);
 
 /* One more device, whose pace stands behind the others. */
 void dv_plan_join(struct dv_plan *plan);
+
+/* The job is over: the rates are what it has taught. */
+void dv_plan_end(struct dv_plan *plan);
 
 /* Homes of equal size for the cores, none for the others (equal for all where there is no core), in whole partitions
  * if their size is given: only the last one of the job may be smaller. */

@@ -483,7 +483,8 @@ static bool begin_job(struct dv_virtual *row)
 /* What is still in flight is nobody's any more. */
 static void end_job(struct dv_virtual *row)
 {
-    const struct dv_plan *plan = &row->plan;
+    struct dv_plan *plan = &row->plan;
+    dv_plan_end(plan);
     for (unsigned d = 0; d < row->world->device_count; d++) {
         struct seat *seat = &row->seats[d];
         struct dv_use *use = &row->uses[d];
