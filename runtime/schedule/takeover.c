@@ -3,7 +3,8 @@
  * Only the last to end is worth it, since the job lasts as long as that one. And only all of what it has left: its launch
  * does not end earlier for being asked for less. So the question is whether the cores together, each from when it is free,
  * would be done with that before the device is. A device that should have ended takes half as long again as it has
- * taken, wherever one looks from: the longer it is overdue, the less is expected of it.
+ * taken, wherever one looks from: the longer it is overdue, the less is expected of it. Beside an overdue device a core has
+ * nothing to lose but the end of the piece it is in: it begins at once, with pieces that are short against that time.
  *
  * Pieces come from the back, each a part of the core's share: what nobody has taken over when the device ends after all
  * is accepted from it. */
@@ -16,6 +17,7 @@
 #define TOLERANCE 2.0 /* uncertainties after which it is */
 #define PIECE 0.12    /* of the core's share */
 #define LAUNCHES 4.0  /* a piece is worth so many fixed costs of a core, at least */
+#define CRUMB 0.03 /* of the time that an overdue device is expected to take still, for a piece that may be in vain */
 
 /* The moment from which on a device is overdue: within its rate's error it may still be on time. */
 static double overdue_ns(const struct dv_plan *plan, const struct dv_flight *flight)
@@ -68,11 +70,12 @@ static double helpers_finish(const struct dv_plan *plan, unsigned late, double n
 }
 
 /* How many indices of those left core d takes. */
-static size_t piece_of(const struct dv_plan *plan, unsigned d, double now, double finish, size_t left)
+static size_t piece_of(const struct dv_plan *plan, unsigned d, double now, double finish, double longest_ns,
+                       size_t left)
 {
     const struct dv_pace *pace = &plan->paces[d];
     double ns = dv_plan_pace_ns(plan, d), share = (finish - dv_plan_start_ns(pace, now)) / ns;
-    double wanted = fmax(PIECE * share, fmin(share, LAUNCHES * pace->fixed_ns / ns));
+    double wanted = fmin(fmax(PIECE * share, fmin(share, LAUNCHES * pace->fixed_ns / ns)), longest_ns / ns);
     if (!(wanted > 0))
         return 0; /* the others are done before this one has begun */
     return dv_plan_round(plan, d, wanted < (double)left ? (size_t)wanted : left, left);
@@ -90,12 +93,17 @@ struct dv_takeover dv_take_over(struct dv_plan *plan, unsigned d, uint64_t now_n
     double finish = helpers_finish(plan, flight->device, now, (double)flight->count), needed = MARGIN * (finish - now);
     if (finish == HUGE_VAL || dv_plan_pace_ns(plan, d) <= 0 || d == flight->device)
         return none;
-    if (now + needed >= expected_end(plan, flight, now)) {
-        none.again_ns = fmax(flight->began_ns + needed / OVERDUE, overdue_ns(plan, flight));
-        none.again_ns = fmax(none.again_ns, now + plan->paces[d].fixed_ns) + 1;
-        return none;
+    double room = expected_end(plan, flight, now) - now, overdue = overdue_ns(plan, flight), longest = HUGE_VAL;
+    if (needed >= room) {
+        double least = flight->whole ? needed : fmin(needed, LAUNCHES * plan->paces[d].fixed_ns / CRUMB);
+        if (now <= overdue || least > room) {
+            none.again_ns = fmax(flight->began_ns + least / OVERDUE, overdue);
+            none.again_ns = fmax(none.again_ns, now + plan->paces[d].fixed_ns) + 1;
+            return none;
+        }
+        longest = CRUMB * room;
     }
-    size_t count = flight->whole ? flight->count : piece_of(plan, d, now, finish, flight->count);
+    size_t count = flight->whole ? flight->count : piece_of(plan, d, now, finish, longest, flight->count);
     if (count > 0 && !flight->whole)
         dv_plan_commit(plan, d, now, count);
     return (struct dv_takeover){.flight = f, .count = count, .again_ns = count ? now : HUGE_VAL};
