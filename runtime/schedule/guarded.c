@@ -24,19 +24,19 @@
 
 #include <math.h>
 
-#define GUARD 8.0             /* phi = 1 / (1 + GUARD U) */
-#define GUARD_LEAST 0.08      /* and at least this */
-#define GUARD_CORE 0.06       /* at most, for a core: its launches are cheap, and nobody takes over what it has */
-#define FLOOR 4.0             /* what may go wrong in a partition that is not cut smaller, in fixed costs */
-#define TELLING 0.3           /* a time is fitted if this part of it is not the fixed cost */
-#define TELLING_FIRST 8.0     /* the first of a class, which is the shortest: if it is so many fixed costs long */
-#define FIRST_CORE 64         /* indices: less than a core's fixed cost for anything but heavy bodies */
-#define FIRST_STAGED 0.06     /* of an equal part of the job, where others may take over what that takes too long with */
-#define FAR_UNKNOWN 20.0      /* times as fast as all cores is what the far end is laid out for */
-#define OVERLAP 0.1           /* of the time of an index: copies that are worth hiding */
-#define PRIOR 0.2             /* of a job's indices is what a class's rate counts for when the job begins */
-#define SEEN_MOST 2.0         /* and one partition moves it by no more than this factor */
-#define SURVEYED 16           /* of many devices so many are looked at for each answer */
+#define GUARD 8.0         /* phi = 1 / (1 + GUARD U) */
+#define GUARD_LEAST 0.08  /* and at least this */
+#define GUARD_CORE 0.06   /* at most, for a core: its launches are cheap, and nobody takes over what it has */
+#define FLOOR 4.0         /* what may go wrong in a partition that is not cut smaller, in fixed costs */
+#define TELLING 0.3       /* a time is fitted if this part of it is not the fixed cost */
+#define TELLING_FIRST 8.0 /* the first of a class, which is the shortest: if it is so many fixed costs long */
+#define FIRST_CORE 64     /* indices: less than a core's fixed cost for anything but heavy bodies */
+#define FIRST_STAGED 0.06 /* of an equal part of the job, where others may take over what that takes too long with */
+#define FAR_UNKNOWN 20.0  /* times as fast as all cores is what the far end is laid out for */
+#define OVERLAP 0.1       /* of the time of an index: copies that are worth hiding */
+#define PRIOR 0.2         /* of a job's indices is what a class's rate counts for when the job begins */
+#define SEEN_MOST 2.0     /* and one partition moves it by no more than this factor */
+#define SURVEYED 16       /* of many devices so many are looked at for each answer */
 #define LAUNCH_BLINDLY_NS 1e6 /* a launch that costs less needs no comparison with others */
 #define LATECOMER_NS 1e6      /* cores' partitions while devices may come: 2 us of claiming in it are nothing */
 

@@ -35,7 +35,7 @@ size_t dv_world_cap(const struct dv_world *world, unsigned d)
     if (device->max_slice_bytes)
         cap = capped(capped(cap, slice, kernel->bytes_in), slice, kernel->bytes_out);
     if (device->memory_bytes) {
-        double room = fmax((double)(device->memory_bytes / 4 * 3) - (double)kernel->bytes_all, 0);
+        double room = fmax((double)device->memory_bytes * 0.75 - (double)kernel->bytes_all, 0);
         cap = capped(cap, room / (device->depth > 1 ? 2 : 1), kernel->bytes_in + kernel->bytes_out);
     }
     return cap < (double)kernel->count ? (size_t)cap : 0;
