@@ -114,18 +114,16 @@ void dv_duplicate_learn(struct dv_job *job, const struct dv_member *member, cons
 {
     struct dv_models *models = &job->crew->models;
     struct dv_rate rate = dv_models_find(models, job->kernel, member->unit, job->count);
-    struct dv_pace pace = {.fixed_ns = (double)member->loaded.fixed_ns,
-                           .granule = member->loaded.granule,
-                           .stand = DV_HERE,
-                           .learning = rate.ns_per_item <= 0,
-                           .correction = 1};
+    struct dv_pace pace = {
+        .fixed_ns = (double)member->loaded.fixed_ns, .granule = member->loaded.granule, .stand = DV_HERE};
     struct dv_plan plan = {.schedule = job->plan.schedule,
                            .count = job->count,
                            .pace_count = 1,
                            .paces = &pace,
                            .rate_count = 1,
                            .rates = &rate};
+    dv_plan_begin(&plan);
     plan.schedule->done(&plan, 0, 0, task->partition.count, busy_ns);
-    rate.ns_per_item *= pace.correction;
+    dv_plan_end(&plan);
     dv_models_keep(models, job->kernel, member->unit, job->count, pace.fixed_ns, &rate, 0);
 }

@@ -80,9 +80,11 @@ static inline void fake_behave(void)
 static inline char *read_away(const char *path)
 {
     FILE *file = fopen(path, "r");
-    char *text = calloc(1, 1 << 22);
+    long bytes = file && fseek(file, 0, SEEK_END) == 0 ? ftell(file) : 0;
+    char *text = calloc(1, (size_t)bytes + 1);
     if (file) {
-        text[fread(text, 1, (1 << 22) - 1, file)] = 0;
+        rewind(file);
+        text[fread(text, 1, (size_t)bytes, file)] = 0;
         fclose(file);
     }
     unlink(path);

@@ -827,6 +827,7 @@ static void check_absurd(void)
     for (unsigned d = 0; d < PACES; d++)
         CHECK_EQ(bad.first[d], good.first[d]);
     dv_guarded.done(&bad.plan, 2, 100000000, bad.first[2], (uint64_t)(125 * absurd * (double)bad.first[2]));
+    dv_plan_end(&bad.plan);
     run_once(&gpu, rate_of(bad.rates[1].ns_per_item, bad.rates[1].uncertainty, 1));
     struct dv_rate after = found_in_next_run(&gpu, COUNT, 1);
     CHECK(after.ns_per_item > 125 && after.ns_per_item < 125 * 1.15);
