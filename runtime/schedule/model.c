@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+enum { PATIENCE_JOBS = 16 };
+
 /* What a rate loses in certainty when it is lent to another size class. */
 static const double LENT_UNCERTAINTY = 0.25;
 /* A rate from which all devices of the class have come so far away in a job, as a logarithm, was wrong; less is what this
@@ -172,7 +174,7 @@ struct dv_rate dv_models_find(struct dv_models *models, const divvy_kernel *kern
     unsigned size_class = size_class_of(count);
     pthread_mutex_lock(&models->mutex);
     struct dv_model *model = find(models, kernel, unit, size_class, true);
-    if (model) {
+    if (model && !model->untrusted) {
         rate = model->rate;
         model->used = true;
         if (model->size_class != size_class) {
@@ -213,6 +215,17 @@ static double settle(const struct dv_rate *known, const struct dv_rate *rate, do
     return known->ns_per_item * exp(shift);
 }
 
+/* How many jobs in a row do without a device before one tries it again. */
+static unsigned patience_of(const struct dv_model *model)
+{
+    return model->patience ? model->patience : PATIENCE_JOBS;
+}
+
+static unsigned longer(unsigned patience)
+{
+    return patience < 1u << 20 ? 2 * patience : patience;
+}
+
 void dv_models_keep(struct dv_models *models, const divvy_kernel *kernel, const struct dv_unit *unit, size_t count,
                     double fixed_ns, const struct dv_rate *rate, double drift)
 {
@@ -225,14 +238,18 @@ void dv_models_keep(struct dv_models *models, const divvy_kernel *kernel, const 
         model = add(models, kernel, unit, size_class);
     if (model) {
         model->fixed_ns = fixed_ns;
-        const struct dv_rate known =
-            model->rate.ns_per_item > 0 ? model->rate : (struct dv_rate){.ns_per_item = rate->ns_per_item};
+        const struct dv_rate known = model->rate.ns_per_item > 0 && !model->untrusted
+                                         ? model->rate
+                                         : (struct dv_rate){.ns_per_item = rate->ns_per_item};
         model->rate = *rate;
         model->rate.ns_per_item = settle(&known, rate, drift);
         model->rate.items = 0;
         model->jobs++;
         model->used = model->fresh = true;
         model->doubted = false;
+        model->patience = model->untrusted ? longer(patience_of(model)) : model->parked ? model->patience : 0;
+        model->untrusted = false;
+        model->parked = 0;
         atomic_fetch_add_explicit(&models->version, 1, memory_order_release);
     }
     pthread_mutex_unlock(&models->mutex);
@@ -244,6 +261,11 @@ void dv_models_doubt(struct dv_models *models, const divvy_kernel *kernel, const
     struct dv_model *model = find(models, kernel, unit, size_class_of(count), false);
     if (model && model->stored && !model->fresh)
         model->doubted = true;
+    model = find(models, kernel, unit, size_class_of(count), true);
+    if (model && ++model->parked >= patience_of(model)) {
+        model->untrusted = true;
+        atomic_fetch_add_explicit(&models->version, 1, memory_order_release);
+    }
     pthread_mutex_unlock(&models->mutex);
 }
 

@@ -25,6 +25,8 @@ struct dv_model {
     bool used;                          /* asked for */
     bool fresh;                         /* measured in this context */
     bool doubted;                       /* stored, and its device was parked, so that it could not be measured */
+    bool untrusted;                     /* the next job shall try its device as if nothing were known */
+    unsigned parked, patience;          /* jobs that did without it, running; so many until it is tried; 0: as usual */
 };
 
 /* A kernel that was met. */
@@ -77,7 +79,9 @@ struct dv_rate dv_models_find(struct dv_models *models, const divvy_kernel *kern
 void dv_models_keep(struct dv_models *models, const divvy_kernel *kernel, const struct dv_unit *unit, size_t count,
                     double fixed_ns, const struct dv_rate *rate, double drift);
 
-/* A job did without this device because of its rate. In the next run that is less certain. */
+/* A job did without this device because of its rate. In the next run that is less certain; and in this one, after some jobs
+ * in a row, one begins as if nothing were known: or a device that was slow once would never be found to be fast. Each time
+ * in vain doubles the number of jobs until the next. */
 void dv_models_doubt(struct dv_models *models, const divvy_kernel *kernel, const struct dv_unit *unit, size_t count);
 
 /* Another time, of a job as a whole: it moves the rate by what one time that is wrong may move it. */

@@ -144,6 +144,21 @@ static void check_waiting(const char *devices, const char *schedule, unsigned de
     divvy_close(dv);
 }
 
+/* A device that was slow once, for whatever reason, and is parked ever since, is tried again. */
+static void check_slow_once(bool (*run)(divvy *dv, divvy_call_options with))
+{
+    fake_behave();
+    divvy *dv = open_ready("cpu,fake:1", "guarded", NULL);
+    fake_at(FAKE_SINGLE)->slow_ns = 200000000;
+    int begun = fake_at(FAKE_SINGLE)->finished;
+    RUN_UNTIL(fake_at(FAKE_SINGLE)->finished > begun);
+    for (int k = 0; k < 50; k++)
+        CHECK(run(dv, (divvy_call_options){0}));
+    fake_at(FAKE_SINGLE)->slow_ns = 0;
+    RUN_UNTIL(items_of(divvy_last(dv), "fake:1") > 0);
+    divvy_close(dv);
+}
+
 /* The profile tells of both. */
 static void check_profile(bool (*run)(divvy *dv, divvy_call_options with))
 {
@@ -173,6 +188,7 @@ int main(void)
     }
     check_waiting("cpu,fake:2", "guarded", FAKE_DIRECT, run_toil);
     check_waiting("cpu,fake:0", "dynamic", FAKE_STAGED, run_toil);
+    check_slow_once(run_toil);
     check_profile(run_toil);
     return check_summary();
 }
