@@ -796,6 +796,41 @@ static void split(struct split *split, struct dv_rate gpu)
     }
 }
 
+/* How many jobs in a row do without a device before one tries it, at most `most`. */
+static unsigned jobs_without(struct dv_models *models, const struct dv_unit *gpu, unsigned most)
+{
+    unsigned jobs = 0;
+    while (jobs < most && dv_models_find(models, &the_kernel, gpu, COUNT).ns_per_item > 0) {
+        dv_models_doubt(models, &the_kernel, gpu, COUNT);
+        jobs++;
+    }
+    return jobs;
+}
+
+/* A device that is parked is tried again, after twice as many jobs each time that this was in vain; once it takes part
+ * again it is believed as at first. */
+static void check_patience(void)
+{
+    struct dv_unit gpu = unit_of("gpu", "driver 1");
+    const struct dv_rate slow = rate_of(1e6, 0.1, 8), fast = rate_of(100, 0.1, 8);
+    struct dv_models models;
+    forget_all();
+    begin_run(&models, 1);
+    dv_models_keep(&models, &the_kernel, &gpu, COUNT, 1, &slow, 0);
+    unsigned first = jobs_without(&models, &gpu, 1000);
+    CHECK(first > 1 && first < 100);
+    // Until it was measured it is tried in each job.
+    CHECK_EQ(jobs_without(&models, &gpu, 1000), 0);
+    dv_models_keep(&models, &the_kernel, &gpu, COUNT, 1, &slow, 0);
+    CHECK_EQ(jobs_without(&models, &gpu, 1000), 2 * first);
+    // What is found then is taken as it is, since nothing of what was known is trusted.
+    dv_models_keep(&models, &the_kernel, &gpu, COUNT, 1, &fast, 0);
+    CHECK(dv_models_find(&models, &the_kernel, &gpu, COUNT).ns_per_item == 100);
+    dv_models_keep(&models, &the_kernel, &gpu, COUNT, 1, &fast, 0);
+    CHECK_EQ(jobs_without(&models, &gpu, 1000), first);
+    dv_models_fini(&models);
+}
+
 static void check_absurd(void)
 {
     const double absurd = 100e6 / 190e3; /* a kernel of 190 us, recorded at 100 ms */
@@ -884,6 +919,7 @@ int main(void)
     check_lock();
     check_bad_places();
     check_runs();
+    check_patience();
     check_absurd();
     char command[128];
     snprintf(command, sizeof command, "rm -rf %s", root);
