@@ -347,7 +347,7 @@ static void check_hanging(void)
     unsigned retired = 0;
     for (unsigned turn = 0; turn < 2; turn++)
         run_mark(dv, (divvy_call_options){.schedule = "dynamic", .partition = COUNT / 8, .devices = "sim"});
-    for (unsigned turn = 0; turn < 400 && count_alive(dv, &retired) > 0; turn++)
+    for (unsigned turn = 0; turn < 4000 && count_alive(dv, &retired) > 0; turn++)
         run_mark(dv, (divvy_call_options){.schedule = "dynamic", .partition = 500});
     CHECK_EQ(retired, 1);
     uint64_t begin = wall_ns();
@@ -378,7 +378,7 @@ static void check_spoiling(void)
     divvy *dv = OPEN(.backend = "cpu,sim", .devices = "cpu,sim", .log = "error");
     check_status(divvy_prepare(dv, toil), "prepare");
     unsigned retired = 0;
-    for (unsigned turn = 0; turn < 400 && count_alive(dv, &retired) == 2; turn++) {
+    for (unsigned turn = 0; turn < 4000 && count_alive(dv, &retired) == 2; turn++) {
         memset(y, 0xff, sizeof y);
         check_status(divvy_run(dv, toil, COUNT, .turns = 2, .y = y,
                                .with = {.schedule = "dynamic", .partition = 500, .devices = "cpu,sim:0"}),
@@ -427,7 +427,7 @@ static void check_too_small(void)
     divvy *dv = OPEN(.backend = "cpu,sim", .devices = "cpu,sim", .schedule = "dynamic", .log = "warn");
     check_status(divvy_prepare(dv, blend), "prepare");
     unsigned retired = 0;
-    for (unsigned turn = 0; turn < 400 && count_alive(dv, &retired) > 0; turn++)
+    for (unsigned turn = 0; turn < 4000 && count_alive(dv, &retired) > 0; turn++)
         run_blend(dv, (divvy_call_options){.partition = 200});
     CHECK_EQ(retired, 1);
     divvy_close(dv);

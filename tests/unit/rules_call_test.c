@@ -413,7 +413,7 @@ static void check_latecomers(void)
     fake_behave();
     divvy *dv = OPEN(.backend = "cpu,fake");
     long total, least, most;
-    for (int k = 0; k < 100 && fake_at(FAKE_STAGED)->items == 0; k++) {
+    for (int k = 0; k < 2000 && fake_at(FAKE_STAGED)->items == 0; k++) {
         bool filtered = k % 2;
         memset(hits, 0, COUNT * sizeof *hits);
         STATUS(DIVVY_OK, divvy_run(dv, mark, COUNT, .turns = 2000, .hits = hits, .total = &total, .least = &least,

@@ -51,7 +51,7 @@ static void check_middle(unsigned device, const char *schedule, const char *faul
         STATUS(DIVVY_OK, run_mark(dv, (divvy_call_options){.devices = devices + strlen("cpu,")}));
     atomic_store(fault_of, 1);
     divvy_call_options with = {.partition = strcmp(schedule, "dynamic") == 0 ? 500 : 0, .name = "broken"};
-    for (int k = 0; k < 300 && *fault_of == 1; k++) { // until the device has had its turn
+    for (int k = 0; k < 2000 && *fault_of == 1; k++) { // until the device has had its turn
         STATUS(DIVVY_OK, run_mark(dv, with));
         CHECK(is_right());
         if (unready) {
