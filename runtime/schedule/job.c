@@ -36,6 +36,17 @@ static double drift_of(const struct dv_plan *plan, unsigned rate)
     return devices > 0 ? sum / devices : 0;
 }
 
+/* A device that is about to begin changes that, even now. */
+static bool is_parked(struct dv_job *job, unsigned m)
+{
+    if (m < job->crew->core_count)
+        return false;
+    pthread_mutex_lock(&job->mutex);
+    bool parked = job->plan.paces[m].stand == DV_PARKED;
+    pthread_mutex_unlock(&job->mutex);
+    return parked;
+}
+
 static void keep_models(struct dv_job *job)
 {
     struct dv_plan *plan = &job->plan;
@@ -49,7 +60,7 @@ static void keep_models(struct dv_job *job)
         if (first_of_class)
             dv_models_keep(&job->crew->models, job->kernel, unit, job->count, plan->paces[m].fixed_ns,
                            &plan->rates[rate], drift_of(plan, rate));
-        else if (plan->paces[m].stand == DV_PARKED)
+        else if (is_parked(job, m))
             dv_models_doubt(&job->crew->models, job->kernel, unit, job->count);
     }
 }
