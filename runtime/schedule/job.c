@@ -39,7 +39,8 @@ static double drift_of(const struct dv_plan *plan, unsigned rate)
 /* A device that is about to begin changes that, even now. */
 static bool is_parked(struct dv_job *job, unsigned m)
 {
-    if (m < job->crew->core_count)
+    if (m < job->crew->core_count ||
+        !job->plan.schedule->adaptive) /* then nobody is, and paces are their workers' alone */
         return false;
     pthread_mutex_lock(&job->mutex);
     bool parked = job->plan.paces[m].stand == DV_PARKED;
