@@ -122,7 +122,8 @@ static void forget_after_gaps(struct dv_script *script, const cJSON *profile)
             continue;
         cJSON_ArrayForEach (item, jobs) {
             struct dv_script_job *job = &script->jobs[j++];
-            if (is(sum, "kernel", job->kernel) && (!whole(item, "start_ns", &start_ns) || start_ns >= gap_ns))
+            if (job->kernel && is(sum, "kernel", job->kernel) &&
+                (!whole(item, "start_ns", &start_ns) || start_ns >= gap_ns))
                 job->part_count = 0;
         }
     }

@@ -149,12 +149,13 @@ static enum dv_store_found read_root(struct reading *reading, const cJSON *root,
     return reading->failed ? DV_STORE_DAMAGED : DV_STORE_READ;
 }
 
-enum dv_store_found dv_store_parse(const char *bytes_in, size_t bytes, struct dv_store_content *out_content,
-                                   char *error, size_t error_bytes)
+enum dv_store_found dv_store_parse(const char *text, size_t bytes, struct dv_store_content *out_content, char *error,
+                                   size_t error_bytes)
 {
-    struct reading reading = {.error = error, .error_bytes = error_bytes};
+    struct reading reading = {.error_bytes = error_bytes};
+    reading.error = error;
     *out_content = (struct dv_store_content){0};
-    cJSON *root = cJSON_ParseWithLength(bytes_in, bytes);
+    cJSON *root = cJSON_ParseWithLength(text, bytes);
     if (!root) {
         fail(&reading, "it", "is not JSON");
         return DV_STORE_DAMAGED;
