@@ -334,9 +334,13 @@ static void check_seats(void)
     int own = (int)syscall(SYS_gettid), thread[40];
     for (int threads = 1; threads <= 2; threads++) {
         divvy *dv = OPEN(.backend = "cpu", .threads = threads);
-        // The thread that waits works; on one core nobody else does.
-        STATUS(DIVVY_OK, divvy_run(dv, stroll, 40, .ms = 1, .thread = thread, .with = {.partition = 1}));
-        CHECK(contains(thread, 40, own));
+        // The thread that waits works; on one core nobody else does. On two its seat may just be taken by a worker.
+        bool works = false;
+        for (int k = 0; k < (threads == 1 ? 1 : 200) && !works; k++) {
+            STATUS(DIVVY_OK, divvy_run(dv, stroll, 40, .ms = 1, .thread = thread, .with = {.partition = 1}));
+            works = contains(thread, 40, own);
+        }
+        CHECK(works);
         if (threads == 1)
             for (int k = 0; k < 40; k++)
                 CHECK_EQ(thread[k], own);
