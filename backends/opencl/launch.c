@@ -183,14 +183,12 @@ static divvy_status set_arguments(struct dv_cl_device *device, struct dv_cl_slot
     return DIVVY_OK;
 }
 
-static divvy_status queue_partition(struct dv_cl_device *device, struct dv_cl_slot *slot, divvy_partition *partition)
+/* What comes after the uploads: to compute, and to bring back what came of it. */
+static divvy_status launch(struct dv_cl_device *device, struct dv_cl_slot *slot, divvy_partition *partition)
 {
     const struct dv_cl_kernel *loaded = partition->loaded;
     const char *name = loaded->kernel->name;
     size_t items = item_count(device, loaded, partition->count);
-    slot->lanes = lane_count(device, loaded, items);
-    DV_CL_TRY(set_arguments(device, slot, loaded, partition));
-
     cl_event event;
     cl_int code = clEnqueueNDRangeKernel(slot->queue, loaded->entry, 1, NULL, &items, &loaded->local, slot->wait_count,
                                          slot->wait_count > 0 ? slot->waits : NULL, &event);
@@ -201,6 +199,23 @@ static divvy_status queue_partition(struct dv_cl_device *device, struct dv_cl_sl
     for (unsigned k = 0; k < loaded->kernel->parameter_count; k++)
         DV_CL_TRY(dv_cl_fetch(device, slot, partition, k));
     return dv_cl_check(device, clFlush(slot->queue), "starting", name);
+}
+
+static divvy_status queue_partition(struct dv_cl_device *device, struct dv_cl_slot *slot, divvy_partition *partition)
+{
+    const struct dv_cl_kernel *loaded = partition->loaded;
+    slot->lanes = lane_count(device, loaded, item_count(device, loaded, partition->count));
+    DV_CL_TRY(set_arguments(device, slot, loaded, partition));
+    return device->found->launches_late ? DIVVY_OK : launch(device, slot, partition);
+}
+
+/* A partition that could not be queued: what of it was must not outlive this call. */
+static void withdraw(struct dv_cl_device *device, struct dv_cl_slot *slot)
+{
+    device->hung = !quiesce(device, slot);
+    dv_cl_distrust_shared(slot);
+    if (!device->hung)
+        dv_cl_clear(device, slot);
 }
 
 divvy_status dv_cl_start(struct dv_cl_device *device, divvy_partition *partition)
@@ -215,10 +230,7 @@ divvy_status dv_cl_start(struct dv_cl_device *device, divvy_partition *partition
     slot->copied_ns = slot->bytes_in = slot->bytes_out = 0;
     divvy_status status = queue_partition(device, slot, partition);
     if (status != DIVVY_OK) {
-        device->hung = !quiesce(device, slot); /* what was queued must not outlive this call */
-        dv_cl_distrust_shared(slot);
-        if (!device->hung)
-            dv_cl_clear(device, slot);
+        withdraw(device, slot);
         return status;
     }
     slot->busy = true;
@@ -306,6 +318,10 @@ divvy_outcome dv_cl_finish(struct dv_cl_device *device, divvy_partition *partiti
     struct dv_cl_slot *slot = partition->slot;
     if (!slot)
         return DIVVY_FAILED; /* it was not started */
+    if (device->found->launches_late && launch(device, slot, partition) != DIVVY_OK) {
+        withdraw(device, slot);
+        return DIVVY_FAILED;
+    }
     if (!wait_for_all(device, slot, deadline_ns)) {
         device->hung = true;
         (void)device->host->fail(device->host, DIVVY_DEVICE_LOST, "running %s on \"%s\": not over at the deadline",

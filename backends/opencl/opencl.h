@@ -46,6 +46,8 @@ struct dv_cl_found {
     divvy_device_type type;
     unsigned units;
     bool staged;
+    bool on_host;       /* computes on the host's cores */
+    bool launches_late; /* in finish, alone: its driver computes meanwhile, while others may do without it */
     bool divisible;
     bool profiled;      /* claims to time its commands */
     bool doubles;       /* has cl_khr_fp64 */

@@ -224,6 +224,8 @@ static bool describe(const divvy_host *host, cl_platform_id platform, cl_device_
     if (complete) {
         struct dv_cl_quirks quirks = dv_cl_quirks_of(platform_name, device->name, driver_version);
         device->staged = choose_staged(host, device, quirks.staged);
+        device->on_host = device->type == DIVVY_CPU || quirks.computes_in_flush;
+        device->launches_late = device->staged && quirks.computes_in_flush;
         device->unsafe = quirks.unsafe;
         device->loops = choose_loops(host, device);
         device->divisible = device->units > 1 && can_partition(id);
@@ -264,7 +266,8 @@ static divvy_status announce(const divvy_host *host, const struct dv_cl_found *d
                                       .cores = cores_of(host, device),
                                       .staged = device->staged,
                                       .divisible = device->divisible,
-                                      .depth = device->staged ? 2 : 1,
+                                      .on_host = device->on_host,
+                                      .depth = device->staged && !device->launches_late ? 2 : 1,
                                       .granule = device->granule,
                                       .memory_bytes = device->memory_bytes,
                                       .max_slice_bytes = device->max_slice_bytes,

@@ -12,6 +12,8 @@ static const struct {
     {"rusticl", "", "", {.staged = true}},
     /* LP_MAX_TGSI_LOOP_ITERATIONS, in every version of Mesa so far. */
     {"rusticl", "llvmpipe", "", {.unsafe = "it ends the loops of a work-item after 65,535 turns in all"}},
+    {"Oclgrind", "", "", {.computes_in_flush = true}},
+    {"Portable Computing Language", "basic", "", {.computes_in_flush = true}},
 };
 
 static bool begins(const char *text, const char *with)
@@ -27,6 +29,7 @@ struct dv_cl_quirks dv_cl_quirks_of(const char *platform, const char *device, co
             !begins(driver_version, table[k].driver_version))
             continue;
         all.staged = all.staged || table[k].quirks.staged;
+        all.computes_in_flush = all.computes_in_flush || table[k].quirks.computes_in_flush;
         all.unsafe = table[k].quirks.unsafe ? table[k].quirks.unsafe : all.unsafe;
     }
     return all;

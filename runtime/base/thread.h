@@ -8,4 +8,12 @@
  * from it: the program's handlers run in the program's threads alone. The errno of pthread_create. */
 int dv_thread_start(pthread_t *out_thread, void *(*main)(void *argument), void *argument);
 
+/* Of the calling thread alone, and of the threads that it starts; neither can be taken back, and where the system does not
+ * allow it nothing happens. Leaves the cores to others: `nice` as setpriority(2) has it. */
+void dv_thread_give_way(int nice);
+
+/* Asks for short time slices: whoever sleeps most of the time is then soon on a core when it is woken, though others
+ * compute on all of them. Linux from 6.12 on (sched_setattr(2): sched_runtime of SCHED_OTHER). */
+void dv_thread_be_prompt(void);
+
 #endif

@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -494,8 +493,8 @@ static void *probe_here(void *argument)
     const struct dv_plugin *plugin = probing->plugin;
     if (probing->core_count > 0 && dv_topology_bind(probing->cores, probing->core_count) != DIVVY_OK)
         dv_log(DIVVY_LOG_INFO, plugin->name, "probing unbound: %s", dv_error_text());
-    if (probing->nice != 0) /* of this thread alone: that is how Linux counts */
-        setpriority(PRIO_PROCESS, (id_t)gettid(), probing->nice);
+    if (probing->nice != 0)
+        dv_thread_give_way(probing->nice);
     dv_error_set("");
     probing->status = plugin->backend->probe(&plugin->host);
     if (probing->status != DIVVY_OK)

@@ -11,7 +11,6 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 struct dv_pool dv_pool;
@@ -257,13 +256,16 @@ static void *driver_main(void *argument)
     return NULL;
 }
 
+/* How a thread stands to the workers of cores, one of which it may be. */
+enum manner { WORKS, GIVES_WAY, WAITS };
+
 /* What a new thread needs to know before it begins. */
 struct birth {
     void *(*main)(void *argument);
     void *argument;
     unsigned cores[DV_CREW_MAX];
     unsigned core_count; /* 0: not bound */
-    int nice;
+    enum manner manner;
 };
 
 static void *be_born(void *argument)
@@ -272,20 +274,20 @@ static void *be_born(void *argument)
     free(argument);
     if (birth.core_count && dv_topology_bind(birth.cores, birth.core_count) != DIVVY_OK)
         dv_log(DIVVY_LOG_INFO, "pool", "a worker could not be bound: %s", dv_error_text());
-#ifdef __linux__
-    if (birth.nice)
-        setpriority(PRIO_PROCESS, 0, birth.nice); /* of this thread alone, on Linux */
-#endif
+    if (birth.manner == GIVES_WAY)
+        dv_thread_give_way(19);
+    else if (birth.manner == WAITS)
+        dv_thread_be_prompt();
     return birth.main(birth.argument);
 }
 
 static divvy_status start_thread(pthread_t *thread, void *(*main)(void *argument), void *argument,
-                                 const unsigned *cores, unsigned core_count, int nice)
+                                 const unsigned *cores, unsigned core_count, enum manner manner)
 {
     struct birth *birth = malloc(sizeof *birth);
     if (!birth)
         return dv_fail(DIVVY_NO_MEMORY, "no memory for a worker");
-    *birth = (struct birth){.main = main, .argument = argument, .core_count = core_count, .nice = nice};
+    *birth = (struct birth){.main = main, .argument = argument, .core_count = core_count, .manner = manner};
     memcpy(birth->cores, cores, core_count * sizeof *cores);
     int error = dv_thread_start(thread, be_born, birth);
     if (error) {
@@ -301,7 +303,7 @@ static divvy_status seat_worker(unsigned core, bool bound)
     struct dv_seat *seat = &dv_pool.seats[core];
     if (atomic_load(&seat->has_worker))
         return DIVVY_OK;
-    DV_TRY(start_thread(&seat->thread, seat_main, (void *)(intptr_t)core, &core, bound ? 1 : 0, 0));
+    DV_TRY(start_thread(&seat->thread, seat_main, (void *)(intptr_t)core, &core, bound ? 1 : 0, WORKS));
     atomic_store(&seat->is_bound, bound);
     atomic_store(&seat->has_worker, true);
     return DIVVY_OK;
@@ -373,10 +375,11 @@ divvy_status dv_pool_hire(struct dv_crew *crew, struct dv_unit *unit)
     }
     driver->unit = unit;
     driver->users = 1;
-    /* The driver thread stays out of the cores' way: some implementations compute in it. */
-    int nice = crew->core_count && crew->spare_count == 0 ? 10 : 0;
+    enum manner manner = !unit->facts.on_host                             ? WAITS
+                         : crew->core_count > 0 && crew->spare_count == 0 ? GIVES_WAY
+                                                                          : WORKS;
     divvy_status status =
-        start_thread(&driver->thread, driver_main, driver, crew->spare_cores, crew->spare_count, nice);
+        start_thread(&driver->thread, driver_main, driver, crew->spare_cores, crew->spare_count, manner);
     if (status != DIVVY_OK) {
         free(driver);
         return status;
