@@ -112,7 +112,7 @@ typedef struct divvy_options {
 DIVVY_API divvy_status divvy_open_sized(divvy **out_dv, const divvy_options *options, size_t options_size);
 
 /* Waits for the jobs in flight, writes the profile and what was learned, lets the devices go. For a device that hangs it
- * waits a stated time (15 s), then leaves it behind with one warning; for one that opens or builds it
+ * waits a stated time (2 s), then leaves it behind with one warning; for one that opens or builds it
  * does not wait. NULL closes the default context if there is one. Futures of the context must not be
  * waited for afterwards. Not from a callback or a kernel. */
 DIVVY_API void divvy_close(divvy *dv);

@@ -16,7 +16,7 @@
 
 /* How long a context that closes waits for devices that hang, in all; and for those that are only building, since
  * what they do else takes no longer. */
-static const uint64_t PATIENCE_NS = UINT64_C(15000000000), BUILD_PATIENCE_NS = 10000000;
+static const uint64_t PATIENCE_NS = 2000000000, BUILD_PATIENCE_NS = 10000000;
 
 static bool is_eager(const struct dv_plugin *plugin)
 {
