@@ -6,9 +6,9 @@
 #include <stdbool.h>
 
 struct dv_cl_quirks {
-    bool staged;        /* cannot work in the caller's memory */
+    bool staged;            /* cannot work in the caller's memory */
     bool computes_in_flush; /* and returns from it when that is over */
-    const char *unsafe; /* how its results may be wrong without a word; NULL: not known to be */
+    const char *unsafe;     /* how its results may be wrong without a word; NULL: not known to be */
 };
 
 /* All that apply to a device. */
