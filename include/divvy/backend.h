@@ -61,9 +61,9 @@ typedef struct divvy_device_facts {
                                  device, 0 for a GPU */
     bool staged;              /* works on copies: reads the caller's arrays in start only, never writes
                                  them; results are told by divvy_slice.result */
+    bool divisible;           /* can be opened with fewer units */
     bool on_host;             /* computes on the host's cores, by what its worker calls or starts: that worker
                                  gives way to those of cores */
-    bool divisible;           /* can be opened with fewer units */
     unsigned depth;           /* partitions it takes between start and finish: 1 or 2 */
     size_t granule;           /* of partitions, if a kernel does not say otherwise; at least 1 */
     uint64_t memory_bytes;    /* 0: the host's */

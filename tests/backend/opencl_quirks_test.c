@@ -16,5 +16,10 @@ int main(void)
     CHECK(!dv_cl_quirks_of("rusticl", "AMD Radeon 780M", "24.0.1").unsafe);
     CHECK(dv_cl_quirks_of("rusticl", "llvmpipe (LLVM 15.0.6, 256 bits)", "22.3.6").staged);
     CHECK_HAS(dv_cl_quirks_of("rusticl", "llvmpipe (LLVM 15.0.6, 256 bits)", "22.3.6").unsafe, "65,535");
+
+    /* Two that compute before they return. */
+    CHECK(dv_cl_quirks_of("Oclgrind", "Oclgrind Simulator", "Oclgrind 21.10").computes_in_flush);
+    CHECK(dv_cl_quirks_of("Portable Computing Language", "basic-haswell", "3.1").computes_in_flush);
+    CHECK(!dv_cl_quirks_of("Portable Computing Language", "pthread-haswell", "3.1").computes_in_flush);
     return check_summary();
 }

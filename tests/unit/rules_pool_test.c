@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 static int own_thread(void)
@@ -228,6 +229,27 @@ static void check_binding(void)
     divvy_close(first);
 }
 
+/* ---- What drivers leave to the cores ---- */
+
+static int nice_on(const char *devices, int threads, const char *device, unsigned index)
+{
+    divvy *dv = OPEN(.backend = "cpu,fake", .devices = devices, .threads = threads);
+    uint y[64];
+    STATUS(DIVVY_OK, divvy_run(dv, toil, 64, .turns = 1, .y = y, .with = {.devices = device}));
+    divvy_close(dv);
+    return fake_at(index)->nice;
+}
+
+/* Those whose device computes on cores give way, unless they have one for themselves. */
+static void check_nice(void)
+{
+    const int own = getpriority(PRIO_PROCESS, 0);
+    fake_behave();
+    CHECK_EQ(nice_on("cpu,fake:2", 1, "fake:2", FAKE_DIRECT), own);
+    CHECK_EQ(nice_on("cpu,fake:4", 1, "fake:4", FAKE_CORES), 19);
+    CHECK_EQ(nice_on("fake:4", 0, "fake:4", FAKE_CORES), own);
+}
+
 /* ---- Waiting without a seat ---- */
 
 static atomic_int nap_begun;
@@ -419,6 +441,7 @@ int main(void)
     check_pool_size();
     check_signals();
     check_binding();
+    check_nice();
     check_seatless();
     check_strangers();
     check_no_lock();

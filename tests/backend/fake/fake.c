@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 extern __attribute__((visibility("default"))) struct fake_order fake_orders[FAKE_DEVICES];
@@ -36,7 +37,13 @@ static const divvy_device_facts the_facts[FAKE_DEVICES] = {
      .granule = 1,
      .memory_bytes = 1 << 20,
      .max_slice_bytes = 1 << 16},
-    {.name = "fake cores", .device_class = "fake cores", .depth = 1, .granule = 1, .type = DIVVY_CPU, .cores = 1},
+    {.name = "fake cores",
+     .device_class = "fake cores",
+     .depth = 1,
+     .granule = 1,
+     .type = DIVVY_CPU,
+     .cores = 1,
+     .on_host = true},
 };
 
 static void pass(uint64_t ns)
@@ -186,6 +193,7 @@ static divvy_status start(void *memory, divvy_partition *partition)
 {
     struct device *device = memory;
     atomic_fetch_add(&device->order->started, 1);
+    atomic_store(&device->order->nice, getpriority(PRIO_PROCESS, 0));
     if (is_due(&device->order->fail_start))
         return device->host->fail(device->host, DIVVY_DEVICE_LOST, "the fake device was told not to start");
     if (!device->staged)

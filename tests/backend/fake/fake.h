@@ -35,6 +35,7 @@ struct fake_order {
     /* What the device has done. */
     atomic_int probed;  /* of the first device: probing has begun */
     atomic_int loading; /* builds that have begun */
+    atomic_int nice;    /* of the thread that started its last partition */
     atomic_int opened, closed, loaded, started, finished, copied;
     _Atomic uint64_t items;
 };
