@@ -36,6 +36,7 @@
 #define OVERLAP 0.1       /* of the time of an index: copies that are worth hiding */
 #define PRIOR 0.2         /* of a job's indices is what a class's rate counts for when the job begins */
 #define SEEN_MOST 2.0     /* and one partition moves it by no more than this factor */
+#define AWAITED 0.3       /* of the time until a device answers others may work on one partition */
 #define SURVEYED 16       /* of many devices so many are looked at for each answer */
 #define LAUNCH_BLINDLY_NS 1e6 /* a launch that costs less needs no comparison with others */
 #define LATECOMER_NS 1e6      /* cores' partitions while devices may come: 2 us of claiming in it are nothing */
@@ -85,6 +86,15 @@ static bool are_many(const struct dv_plan *plan)
     return plan->pace_count >= 2 * SURVEYED;
 }
 
+/* How long the others may go on before they look again for the answer of a device that is being measured: about a launch;
+ * where a bound tells when it answers at the latest, a part of what is left till then; if it takes longer than expected,
+ * as long again as it is late. */
+static double probing_ns(const struct dv_pace *pace, double now)
+{
+    double late = pace->asked > 0 ? now - pace->free_at_ns : 0;
+    return fmax(pace->fixed_ns, late > 0 ? late : -AWAITED * late);
+}
+
 /* Looks at every device. */
 static void survey(struct dv_plan *plan, double now, double remaining)
 {
@@ -99,8 +109,7 @@ static void survey(struct dv_plan *plan, double now, double remaining)
             weigh(plan, d, now, finish);
         plan->level.uncertainty = fmax(plan->level.uncertainty, dv_plan_uncertainty(plan, d));
         if (pace->learning && !pace->core)
-            plan->level.probing_ns =
-                fmin(plan->level.probing_ns, fmax(pace->fixed_ns, pace->asked ? now - pace->free_at_ns : 0));
+            plan->level.probing_ns = fmin(plan->level.probing_ns, probing_ns(pace, now));
     }
 }
 
@@ -154,9 +163,7 @@ static struct dv_ask begin(struct dv_plan *plan, unsigned d, double now, bool co
     return give(plan, d, now, fmax(first, (double)pace->granule), remaining, DV_PROBE);
 }
 
-/* How long d may be given something to do while others are not known yet: one that is being measured answers about a
- * launch later, or, when it takes longer, after as long again as it has taken; and who comes late should find something
- * left. */
+/* How long d may be given something to do while others are not known yet; and who comes late should find something left. */
 static double patience_ns(const struct dv_plan *plan, unsigned d)
 {
     const struct dv_pace *pace = &plan->paces[d];
