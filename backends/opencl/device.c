@@ -133,7 +133,7 @@ divvy_status dv_cl_open(const divvy_host *host, const struct dv_cl_found *found,
     device->host = host;
     device->found = found;
     device->units = units > 0 ? units : found->units;
-    device->slot_count = found->staged && !found->launches_late ? 2 : 1;
+    device->slot_count = found->depth;
     divvy_status status = open_parts(device, units, out_rates);
     if (status != DIVVY_OK) {
         dv_cl_close(device);

@@ -188,10 +188,9 @@ static divvy_status launch(struct dv_cl_device *device, struct dv_cl_slot *slot,
 {
     const struct dv_cl_kernel *loaded = partition->loaded;
     const char *name = loaded->kernel->name;
-    size_t items = item_count(device, loaded, partition->count);
     cl_event event;
-    cl_int code = clEnqueueNDRangeKernel(slot->queue, loaded->entry, 1, NULL, &items, &loaded->local, slot->wait_count,
-                                         slot->wait_count > 0 ? slot->waits : NULL, &event);
+    cl_int code = clEnqueueNDRangeKernel(slot->queue, loaded->entry, 1, NULL, &slot->items, &loaded->local,
+                                         slot->wait_count, slot->wait_count > 0 ? slot->waits : NULL, &event);
     DV_CL_TRY(dv_cl_check(device, code, "launching", name));
     dv_cl_note(slot, event, DV_CL_RUN, name);
     if (!device->found->staged)
@@ -204,7 +203,8 @@ static divvy_status launch(struct dv_cl_device *device, struct dv_cl_slot *slot,
 static divvy_status queue_partition(struct dv_cl_device *device, struct dv_cl_slot *slot, divvy_partition *partition)
 {
     const struct dv_cl_kernel *loaded = partition->loaded;
-    slot->lanes = lane_count(device, loaded, item_count(device, loaded, partition->count));
+    slot->items = item_count(device, loaded, partition->count);
+    slot->lanes = lane_count(device, loaded, slot->items);
     DV_CL_TRY(set_arguments(device, slot, loaded, partition));
     return device->found->launches_late ? DIVVY_OK : launch(device, slot, partition);
 }

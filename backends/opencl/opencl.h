@@ -48,6 +48,7 @@ struct dv_cl_found {
     bool staged;
     bool on_host;       /* computes on the host's cores */
     bool launches_late; /* in finish, alone: its driver computes meanwhile, while others may do without it */
+    unsigned depth;     /* partitions between start and finish */
     bool divisible;
     bool profiled;      /* claims to time its commands */
     bool doubles;       /* has cl_khr_fp64 */
@@ -89,7 +90,7 @@ struct dv_cl_slot {
     unsigned wait_count; /* uploads by the other slot that the launch must wait for */
     cl_event waits[DIVVY_PARAMETERS_MAX];
     struct dv_cl_shared *shared[DIVVY_PARAMETERS_MAX]; /* per parameter, or NULL */
-    size_t lanes;                                      /* of each fold */
+    size_t items, lanes;                               /* work-items; elements of each fold */
     uint64_t started_ns, copied_ns;                    /* when start began; time that the host spent copying in it */
     uint64_t bytes_in, bytes_out;
 };

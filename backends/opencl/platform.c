@@ -226,6 +226,7 @@ static bool describe(const divvy_host *host, cl_platform_id platform, cl_device_
         device->staged = choose_staged(host, device, quirks.staged);
         device->on_host = device->type == DIVVY_CPU || quirks.computes_in_flush;
         device->launches_late = device->staged && quirks.computes_in_flush;
+        device->depth = device->staged && !device->launches_late ? 2 : 1;
         device->unsafe = quirks.unsafe;
         device->loops = choose_loops(host, device);
         device->divisible = device->units > 1 && can_partition(id);
@@ -267,7 +268,7 @@ static divvy_status announce(const divvy_host *host, const struct dv_cl_found *d
                                       .staged = device->staged,
                                       .divisible = device->divisible,
                                       .on_host = device->on_host,
-                                      .depth = device->staged && !device->launches_late ? 2 : 1,
+                                      .depth = device->depth,
                                       .granule = device->granule,
                                       .memory_bytes = device->memory_bytes,
                                       .max_slice_bytes = device->max_slice_bytes,
