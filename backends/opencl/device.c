@@ -6,13 +6,9 @@
 
 enum { NOTHING_BYTES = 256, TRANSFER_BYTES = 1 << 20, LATENCY_ROUNDS = 5, TRANSFER_ROUNDS = 3 };
 
-/* A part of the device with `units` compute units. */
 static divvy_status divide(const divvy_host *host, const struct dv_cl_found *found, unsigned units,
                            cl_device_id *out_id)
 {
-    if (units > found->units)
-        return host->fail(host, DIVVY_LIMIT, "\"%s\" has %u compute units, and %u were asked for", found->name,
-                          found->units, units);
     const cl_device_partition_property size = (cl_device_partition_property)units;
     const cl_device_partition_property by_counts[] = {CL_DEVICE_PARTITION_BY_COUNTS, size,
                                                       CL_DEVICE_PARTITION_BY_COUNTS_LIST_END, 0};
@@ -31,6 +27,56 @@ static divvy_status divide(const divvy_host *host, const struct dv_cl_found *fou
         clReleaseDevice(parts[k]);
     *out_id = parts[0];
     return DIVVY_OK;
+}
+
+/* Sub-devices are made once and kept: PoCL frees one that is released while a thread of its own still lets go of the
+ * last event, though a queue holds it. */
+struct part {
+    struct part *next;
+    const struct dv_cl_found *of;
+    unsigned units;
+    cl_device_id id;
+};
+
+static struct part *parts_made;
+static pthread_mutex_t parts_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static divvy_status find_or_make_part(const divvy_host *host, const struct dv_cl_found *found, unsigned units,
+                                      cl_device_id *out_id)
+{
+    struct part *part = parts_made;
+    while (part && (part->of != found || part->units != units))
+        part = part->next;
+    if (!part) {
+        part = calloc(1, sizeof *part);
+        if (!part)
+            return host->fail(host, DIVVY_NO_MEMORY, "no memory to divide \"%s\"", found->name);
+        *part = (struct part){.next = parts_made, .of = found, .units = units};
+        divvy_status status = divide(host, found, units, &part->id);
+        if (status != DIVVY_OK) {
+            free(part);
+            return status;
+        }
+        parts_made = part;
+    }
+    *out_id = part->id;
+    return DIVVY_OK;
+}
+
+/* The part of a device that has `units` compute units; of 0, all of it. */
+static divvy_status choose_part(const divvy_host *host, const struct dv_cl_found *found, unsigned units,
+                                cl_device_id *out_id)
+{
+    *out_id = found->id;
+    if (units == 0 || units == found->units)
+        return DIVVY_OK;
+    if (units > found->units)
+        return host->fail(host, DIVVY_LIMIT, "\"%s\" has %u compute units, and %u were asked for", found->name,
+                          found->units, units);
+    pthread_mutex_lock(&parts_mutex);
+    divvy_status status = find_or_make_part(host, found, units, out_id);
+    pthread_mutex_unlock(&parts_mutex);
+    return status;
 }
 
 static divvy_status make_queues(struct dv_cl_device *device)
@@ -115,10 +161,7 @@ static divvy_status measure_rates(struct dv_cl_device *device, divvy_rates *out_
 
 static divvy_status open_parts(struct dv_cl_device *device, unsigned units, divvy_rates *out_rates)
 {
-    if (units > 0 && units != device->found->units)
-        DV_CL_TRY(divide(device->host, device->found, units, &device->id));
-    else
-        device->id = device->found->id;
+    DV_CL_TRY(choose_part(device->host, device->found, units, &device->id));
     DV_CL_TRY(make_context(device));
     DV_CL_TRY(make_queues(device));
     return device->found->staged ? measure_rates(device, out_rates) : DIVVY_OK;
@@ -173,7 +216,5 @@ void dv_cl_close(struct dv_cl_device *device)
         clReleaseMemObject(device->nothing);
     if (device->context)
         clReleaseContext(device->context);
-    if (device->id && device->id != device->found->id)
-        clReleaseDevice(device->id);
     free(device);
 }
