@@ -25,7 +25,7 @@ static const struct place places[] = {
     {"cpu,opencl:0", "static", true, ""},
     {"cpu,opencl:0", "dynamic", true, "clBuildProgram:every 1=CL_BUILD_PROGRAM_FAILURE,"},
 };
-enum { PLACES = sizeof places / sizeof *places, WARM_PLACES = PLACES - 2 };
+enum { PLACES = sizeof places / sizeof *places, WARM_PLACES = PLACES - 2, DIVIDED = WARM_PLACES - 1 };
 
 static struct after live_at(const struct place *place, const char *plan, bool prepares)
 {
@@ -61,13 +61,19 @@ static void draw_plan(uint64_t *seed, const char *only, char *plan)
              what_of(kind, check_random(seed)));
 }
 
-/* Whatever was not hit, at its first call in each place, until it is. */
-static void aim(enum faults_call call, enum faults_kind kind)
+/* At the first call of a life. */
+static void strike(enum faults_call call, enum faults_kind kind, const struct place *place)
 {
     char plan[PLAN_BYTES];
     snprintf(plan, sizeof plan, "%s:1=%s", faults_call_name(call), what_of(kind, call));
+    live_at(place, plan, true);
+}
+
+/* Whatever was not hit, until it is. */
+static void aim(enum faults_call call, enum faults_kind kind)
+{
     for (unsigned p = 0; p < PLACES && life_lacks(call, kind); p++)
-        live_at(&places[p], plan, true);
+        strike(call, kind, &places[p]);
 }
 
 int main(int argc, char **argv)
@@ -89,6 +95,10 @@ int main(int argc, char **argv)
     seed = seeded ? seed : check_seed();
     printf("seed %llu\n", (unsigned long long)seed);
     life_begin();
+
+    /* A device is divided once, unless that fails: hence first of all, and in the end one of two ways succeeds. */
+    strike(FAULTS_clCreateSubDevices, FAULTS_LOST, &places[DIVIDED]);
+    strike(FAULTS_clCreateSubDevices, FAULTS_CODE, &places[DIVIDED]);
 
     /* Without faults everything is right; whatever of it can be told to fail is then known. */
     for (unsigned p = 0; p < PLACES; p++)

@@ -35,11 +35,12 @@ bool life_is_staged(void);
 /* Leads one. What hangs is let go when the context has closed. */
 struct after life_live(const struct life *life);
 
-/* Prints what was injected, by call and kind, and checks that each call that was made since life_begin was hit in each
- * way that `kinds` (bits) asks for. */
+/* Prints what was injected, by call and kind, and checks that each call that was made often since life_begin was hit
+ * in each way that `kinds` (bits) asks for. */
 void life_report(unsigned kinds);
 
-/* Whether a call was made since life_begin and was never hit in a way in which it can fail. */
+/* Whether a call was made since life_begin as often as there are kinds, and was never hit in a way in which it can
+ * fail. */
 bool life_lacks(enum faults_call call, enum faults_kind kind);
 
 /* Removes what the lives have left on disk; the exit status, as far as lives were checked. */
