@@ -253,14 +253,15 @@ DIVVY__VECTORS(uchar)
 
 /* Folds go by blocks of DIVVY_LANES indices, one lane each, which compilers turn into vectors; without
  * folds there is one block. divvy__shape is never read: the size of what it points to tells, at compile
- * time, how many folds the kernel has. */
-#define DIVVY_FOR(i)                                                                                                 \
-    for (size_t divvy__block = divvy__first, divvy__end = divvy__first + divvy__count,                               \
-                divvy__step = sizeof *divvy__shape > 1 ? (size_t)DIVVY_LANES : divvy__count;                         \
-         divvy__block < divvy__end; divvy__block += divvy__step)                                                     \
-        for (size_t i = divvy__block, divvy__lane DIVVY__UNUSED = 0,                                                 \
-                    divvy__stop = divvy__end - divvy__block < divvy__step ? divvy__end : divvy__block + divvy__step; \
-             i < divvy__stop; i++, divvy__lane++)
+ * time, how many folds the kernel has. divvy__whole is a constant as well: of whole blocks, the lanes stay in
+ * registers. */
+#define DIVVY_FOR(i)                                                                                               \
+    for (size_t divvy__block = divvy__from,                                                                        \
+                divvy__step = sizeof *divvy__shape > 1 ? (size_t)DIVVY_LANES : divvy__to - divvy__from;            \
+         divvy__block < divvy__to; divvy__block += divvy__step)                                                    \
+        for (size_t i = divvy__block, divvy__lane DIVVY__UNUSED = 0,                                               \
+                    divvy__stop = divvy__to - divvy__block < divvy__step ? divvy__to : divvy__block + divvy__step; \
+             divvy__whole ? divvy__lane < DIVVY_LANES : i < divvy__stop; i++, divvy__lane++)
 #define DIVVY_LANE divvy__lane
 #define DIVVY_FOR_LANES(l, lanes) for (int l = 0; l < (lanes); l++)
 #define DIVVY_RUN divvy__count
@@ -271,10 +272,14 @@ DIVVY__VECTORS(uchar)
 /* A kernel in a file of kernels. The build of the file asks for one form per instruction-set level
  * (DIVVY__LEVEL) and for the table; everybody else gets the declarations, and the body to be checked. */
 #if defined(DIVVY__LEVEL)
-#define DIVVY_KERNEL(name, ...)                                                 \
-    extern divvy_body DIVVY__LEVEL_ENTRY(name, DIVVY__LEVEL) DIVVY__HIDDEN;     \
-    DIVVY__FORM(name, void DIVVY__LEVEL_ENTRY(name, DIVVY__LEVEL), __VA_ARGS__) \
-    static __attribute__((noinline)) void DIVVY__HEAD(name, __VA_ARGS__)
+#define DIVVY_KERNEL(name, ...)                                                                                      \
+    extern divvy_body DIVVY__LEVEL_ENTRY(name, DIVVY__LEVEL) DIVVY__HIDDEN;                                          \
+    static inline __attribute__((always_inline)) void DIVVY__HEAD(name##_body, __VA_ARGS__);                         \
+    DIVVY__LOOP(name##_blocks, name##_body, 1, __VA_ARGS__)                                                          \
+    DIVVY__LOOP(name##_rest, name##_body, 0, __VA_ARGS__)                                                            \
+    DIVVY__FORM(void DIVVY__LEVEL_ENTRY(name, DIVVY__LEVEL), name##_blocks, name##_rest, DIVVY__FOLDED(__VA_ARGS__), \
+                __VA_ARGS__)                                                                                         \
+    static inline __attribute__((always_inline)) void DIVVY__HEAD(name##_body, __VA_ARGS__)
 #elif defined(DIVVY__TABLE)
 #define DIVVY_KERNEL(name, ...)                                                               \
     DIVVY__ARGS(name, __VA_ARGS__)                                                            \
@@ -284,12 +289,12 @@ DIVVY__VECTORS(uchar)
     extern const divvy_kernel name##_kernel DIVVY__HIDDEN;                                    \
     const divvy_kernel name##_kernel =                                                        \
         DIVVY__DESCRIPTOR(name, DIVVY__TABLE_FLAGS, divvy__source, sizeof divvy__source - 1); \
-    static inline DIVVY__UNUSED void DIVVY__HEAD(name, __VA_ARGS__)
+    static inline DIVVY__UNUSED void DIVVY__HEAD(name##_body, __VA_ARGS__)
 #else
 #define DIVVY_KERNEL(name, ...)                                    \
     DIVVY__ARGS(name, __VA_ARGS__)                                 \
     DIVVY__LINKAGE const divvy_kernel name##_kernel DIVVY__HIDDEN; \
-    static inline DIVVY__UNUSED void DIVVY__HEAD(name, __VA_ARGS__)
+    static inline DIVVY__UNUSED void DIVVY__HEAD(name##_body, __VA_ARGS__)
 #endif
 
 /* A host kernel is all of it at once. */
@@ -299,8 +304,9 @@ DIVVY__VECTORS(uchar)
     static const divvy_form name##_forms[] = {{"host", name##_form}};                                               \
     DIVVY__PARAMETERS(name, __VA_ARGS__)                                                                            \
     DIVVY__CONSTANT divvy_kernel name##_kernel DIVVY__UNUSED = DIVVY__DESCRIPTOR(name, DIVVY_KERNEL_HOST, NULL, 0); \
-    DIVVY__FORM(name, static void name##_form, __VA_ARGS__)                                                         \
-    static __attribute__((noinline)) void DIVVY__HEAD(name, __VA_ARGS__)
+    static void DIVVY__HEAD(name##_body, __VA_ARGS__);                                                              \
+    DIVVY__FORM(static void name##_form, name##_body, name##_body, 0, __VA_ARGS__)                                  \
+    static __attribute__((noinline)) void DIVVY__HEAD(name##_body, __VA_ARGS__)
 
 /* The argument struct. */
 #define DIVVY__ARGS(name, ...)                     \
@@ -320,11 +326,12 @@ DIVVY__VECTORS(uchar)
 #define DIVVY__MEMBER_max DIVVY__MEMBER_out
 #define DIVVY__MEMBER_result DIVVY__MEMBER_out
 
-/* The head of the function that holds the body. */
-#define DIVVY__HEAD(name, ...)                                                              \
-    name##_body(DIVVY__EACH(DIVVY__BODY, ~, __VA_ARGS__) size_t divvy__first DIVVY__UNUSED, \
-                size_t divvy__count DIVVY__UNUSED, size_t divvy__total DIVVY__UNUSED,       \
-                const char(*divvy__shape)[1 DIVVY__EACH(DIVVY__FOLDS, ~, __VA_ARGS__)] DIVVY__UNUSED)
+/* The head of a function that holds the body, for the indices divvy__from to divvy__to of a partition. */
+#define DIVVY__HEAD(function, ...)                                                                                   \
+    function(DIVVY__EACH(DIVVY__BODY, ~, __VA_ARGS__) size_t divvy__first DIVVY__UNUSED,                             \
+             size_t divvy__count DIVVY__UNUSED, size_t divvy__total DIVVY__UNUSED, size_t divvy__from DIVVY__UNUSED, \
+             size_t divvy__to DIVVY__UNUSED, const int divvy__whole DIVVY__UNUSED,                                   \
+             const char(*divvy__shape)[1 DIVVY__EACH(DIVVY__FOLDS, ~, __VA_ARGS__)] DIVVY__UNUSED)
 #define DIVVY__BODY(x, k, p) DIVVY__CALL(DIVVY__BODY_, x, k, p)
 #define DIVVY__BODY_value(x, k, type, name, ...) type name DIVVY__UNUSED,
 #define DIVVY__BODY_in(x, k, type, name, ...) type const *DIVVY__RESTRICT name DIVVY__UNUSED,
@@ -336,6 +343,7 @@ DIVVY__VECTORS(uchar)
 #define DIVVY__BODY_min DIVVY__BODY_out
 #define DIVVY__BODY_max DIVVY__BODY_out
 #define DIVVY__BODY_result DIVVY__BODY_out
+#define DIVVY__FOLDED(...) (sizeof(char[1 DIVVY__EACH(DIVVY__FOLDS, ~, __VA_ARGS__)]) > 1)
 #define DIVVY__FOLDS(x, k, p) DIVVY__CALL(DIVVY__FOLDS_, x, k, p)
 #define DIVVY__FOLDS_value(...)
 #define DIVVY__FOLDS_in(...)
@@ -348,12 +356,36 @@ DIVVY__VECTORS(uchar)
 #define DIVVY__FOLDS_max(...) +1
 #define DIVVY__FOLDS_result(...)
 
-/* The function that takes slices and calls the body. */
-#define DIVVY__FORM(name, entry, ...)                                                                      \
-    static void DIVVY__HEAD(name, __VA_ARGS__);                                                            \
-    entry(const divvy_slice *divvy__slices, size_t divvy__first, size_t divvy__count, size_t divvy__total) \
-    {                                                                                                      \
-        name##_body(DIVVY__EACH(DIVVY__PASS, ~, __VA_ARGS__) divvy__first, divvy__count, divvy__total, 0); \
+/* The body with divvy__whole a constant, and with its promises of `restrict`, which inlining loses. */
+#define DIVVY__LOOP(function, body, whole, ...)                                                              \
+    static __attribute__((noinline)) void DIVVY__HEAD(function, __VA_ARGS__)                                 \
+    {                                                                                                        \
+        body(DIVVY__EACH(DIVVY__NAME, ~, __VA_ARGS__) divvy__first, divvy__count, divvy__total, divvy__from, \
+             divvy__to, whole, divvy__shape);                                                                \
+    }
+#define DIVVY__NAME(x, k, p) DIVVY__CALL(DIVVY__NAME_, x, k, p)
+#define DIVVY__NAME_value(x, k, type, name, ...) name,
+#define DIVVY__NAME_in DIVVY__NAME_value
+#define DIVVY__NAME_out DIVVY__NAME_value
+#define DIVVY__NAME_inout DIVVY__NAME_value
+#define DIVVY__NAME_all DIVVY__NAME_value
+#define DIVVY__NAME_halo DIVVY__NAME_value
+#define DIVVY__NAME_sum DIVVY__NAME_value
+#define DIVVY__NAME_min DIVVY__NAME_value
+#define DIVVY__NAME_max DIVVY__NAME_value
+
+/* The function that takes slices: `blocks` does what is whole blocks of lanes, `rest` the rest. */
+#define DIVVY__FORM(entry, blocks, rest, folded, ...)                                                               \
+    entry(const divvy_slice *divvy__slices, size_t divvy__first, size_t divvy__count, size_t divvy__total)          \
+    {                                                                                                               \
+        size_t divvy__middle = divvy__first + ((folded) ? divvy__count - divvy__count % DIVVY_LANES : 0);           \
+        size_t divvy__end = divvy__first + divvy__count;                                                            \
+        if (divvy__first < divvy__middle)                                                                           \
+            blocks(DIVVY__EACH(DIVVY__PASS, ~, __VA_ARGS__) divvy__first, divvy__count, divvy__total, divvy__first, \
+                   divvy__middle, 1, 0);                                                                            \
+        if (divvy__middle < divvy__end)                                                                             \
+            rest(DIVVY__EACH(DIVVY__PASS, ~, __VA_ARGS__) divvy__first, divvy__count, divvy__total, divvy__middle,  \
+                 divvy__end, 0, 0);                                                                                 \
     }
 #define DIVVY__PASS(x, k, p) DIVVY__CALL(DIVVY__PASS_, x, k, p)
 #define DIVVY__PASS_value(x, k, type, ...) *(type const *)divvy__slices[k].data,
