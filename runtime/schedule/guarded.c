@@ -31,6 +31,7 @@
 #define TELLING 0.3       /* a time is fitted if this part of it is not the fixed cost */
 #define TELLING_FIRST 8.0 /* the first of a class, which is the shortest: if it is so many fixed costs long */
 #define FIRST_CORE 64     /* indices: less than a core's fixed cost for anything but heavy bodies */
+#define FIRST_PART 64.0 /* and of those no more than such a part of an equal share, since all others may wait for it */
 #define FIRST_STAGED 0.06 /* of an equal part of the job, where others may take over what that takes too long with */
 #define FAR_UNKNOWN 20.0  /* times as fast as all cores is what the far end is laid out for */
 #define OVERLAP 0.1       /* of the time of an index: copies that are worth hiding */
@@ -159,7 +160,8 @@ static struct dv_ask begin(struct dv_plan *plan, unsigned d, double now, bool co
     struct dv_pace *pace = &plan->paces[d];
     if (pace->asked > 0 || (!comparable && pace->fixed_ns > LAUNCH_BLINDLY_NS && others_work(plan, d)))
         return (struct dv_ask){.count = 0};
-    double first = pace->core ? FIRST_CORE : pace->staged ? FIRST_STAGED * (double)plan->count / plan->pace_count : 0;
+    double equal = (double)plan->count / plan->pace_count;
+    double first = pace->core ? fmin(FIRST_CORE, equal / FIRST_PART) : pace->staged ? FIRST_STAGED * equal : 0;
     return give(plan, d, now, fmax(first, (double)pace->granule), remaining, DV_PROBE);
 }
 
@@ -268,7 +270,9 @@ static bool done(struct dv_plan *plan, unsigned d, uint64_t now_ns, size_t count
 {
     struct dv_pace *pace = &plan->paces[d];
     struct dv_rate *rate = &plan->rates[pace->rate];
-    double total = fmax((double)ns, 1), body = total - fmin(pace->fixed_ns, 0.9 * total);
+    double total = fmax((double)ns, 1);
+    pace->fixed_ns = fmin(pace->fixed_ns, total); /* it cannot be more */
+    double body = total - fmin(pace->fixed_ns, 0.9 * total);
     bool news = rate->ns_per_item <= 0;
     bool telling = body >= TELLING * total && (!news || total >= TELLING_FIRST * pace->fixed_ns);
     double bound = fmax(body, TELLING * total) / (double)count;

@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What claiming and settling one partition costs a core, beside what the backend states. */
-static const double CLAIM_NS = 1500;
+/* What claiming and settling one partition costs a core, beside what the backend states; and how fast one reads again,
+ * from its last cache, what all partitions read. */
+static const double CLAIM_NS = 1500, REREAD_BYTES_PER_NS = 40;
 /* A job that takes no longer than this is not worth waking anybody for: awake, or asleep. */
 static const double WAKE_SPINNING_NS = 3000, WAKE_SLEEPING_NS = 20000;
 /* What opening and building cost as long as nobody knows: what PoCL takes with a cold cache. */
@@ -109,14 +110,29 @@ static bool load(struct dv_job *job, struct dv_member *member)
     return true;
 }
 
-/* How long it takes to send a unit what every partition reads. */
-static double upload_ns(const struct dv_job *job, const struct dv_unit *unit)
+/* What every partition reads. */
+static double whole_bytes(const struct dv_job *job)
 {
     size_t bytes = 0;
     for (unsigned k = 0; k < job->kernel->parameter_count; k++)
         if (job->kernel->parameters[k].kind == DIVVY_KIND_all)
             bytes += job->arguments[k].bytes;
-    return unit->rates.upload_bytes_per_s ? (double)bytes * 1e9 / (double)unit->rates.upload_bytes_per_s : 0;
+    return (double)bytes;
+}
+
+/* How long it takes to send that to a unit. */
+static double upload_ns(const struct dv_job *job, const struct dv_unit *unit)
+{
+    return unit->rates.upload_bytes_per_s ? whole_bytes(job) * 1e9 / (double)unit->rates.upload_bytes_per_s : 0;
+}
+
+/* What a partition costs before its first index. On the host that is a guess where whole arrays are read, at worst too
+ * high, which the first partition that takes less puts right. */
+static double fixed_ns(const struct dv_job *job, const struct dv_member *member)
+{
+    const struct dv_unit *unit = member->unit;
+    double ns = (double)member->loaded.fixed_ns + (unit->core >= 0 ? CLAIM_NS : 0);
+    return unit->facts.staged ? ns : ns + whole_bytes(job) / REREAD_BYTES_PER_NS;
 }
 
 /* How long one index takes to be sent, and what becomes of it to come back. */
@@ -156,7 +172,7 @@ static bool make_ready(struct dv_job *job, struct dv_member *member)
     if (shared)
         pthread_mutex_lock(&job->mutex);
     struct dv_pace *pace = &job->plan.paces[index_of(job, member)];
-    pace->fixed_ns = (double)member->loaded.fixed_ns + (unit->core >= 0 ? CLAIM_NS : 0);
+    pace->fixed_ns = fixed_ns(job, member);
     pace->granule = dv_job_granule(job, member->loaded.granule);
     if (pace->cap > pace->granule)
         pace->cap -= pace->cap % pace->granule;
