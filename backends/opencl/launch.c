@@ -7,7 +7,7 @@
 
 enum {
     LOCAL_AIM = 64,     /* work-items in a group, if the device does not say otherwise */
-    RUNS_PER_UNIT = 16, /* enough to even out irregular kernels, few enough to keep runs long */
+    RUNS_PER_UNIT = 16, /* of several: enough to even out irregular kernels, few enough to keep runs long */
     FOLD_ITEMS_PER_UNIT = 256,
     FOLD_INDICES_PER_ITEM = 1024, /* bounds the loops of large partitions; lanes are then a thousandth of the data */
     POLL_MIN_NS = 10000,
@@ -57,7 +57,7 @@ divvy_status dv_cl_choose_local(const struct dv_cl_device *device, cl_kernel ent
 static size_t item_count(const struct dv_cl_device *device, const struct dv_cl_kernel *loaded, size_t count)
 {
     if (device->found->loops == DV_CL_RUNS)
-        return at_most(count > 0 ? count : 1, (size_t)device->units * RUNS_PER_UNIT);
+        return device->units > 1 ? at_most(count > 0 ? count : 1, (size_t)device->units * RUNS_PER_UNIT) : 1;
     size_t items = rounded_up(at_most(count, items_max), loaded->local);
     if (!loaded->folds)
         return items;
