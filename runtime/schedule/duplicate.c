@@ -4,13 +4,11 @@
 
 #include <math.h>
 
-enum { FLIGHTS_MAX = 64 };
-
 struct flights {
     unsigned count;
-    struct dv_flight flights[FLIGHTS_MAX];
-    struct dv_member *members[FLIGHTS_MAX];
-    struct dv_task *tasks[FLIGHTS_MAX];
+    struct dv_flight flights[DV_FLIGHTS_MAX];
+    struct dv_member *members[DV_FLIGHTS_MAX];
+    struct dv_task *tasks[DV_FLIGHTS_MAX];
 };
 
 static bool adds_to_sums(const divvy_kernel *kernel)
@@ -31,7 +29,7 @@ static void add_flights(struct flights *found, struct dv_job *job, unsigned m, b
         newer = member->flying[0];
     }
     double free_ns = (double)member->landed_ns;
-    for (struct dv_task *task = older; task && found->count < FLIGHTS_MAX; task = task == older ? newer : NULL) {
+    for (struct dv_task *task = older; task && found->count < DV_FLIGHTS_MAX; task = task == older ? newer : NULL) {
         int fate = atomic_load(&task->fate);
         if (fate == DV_TASK_STARTING) /* still reads the caller's arrays */
             return;
@@ -83,9 +81,12 @@ bool dv_duplicate_claim(struct dv_job *job, unsigned m, uint64_t now_ns, struct 
     struct flights found;
     found.count = 0;
     bool whole = adds_to_sums(job->kernel);
-    for (unsigned other = job->crew->core_count; other < job->member_count; other++)
+    unsigned cores = job->crew->core_count, devices = job->member_count - cores;
+    for (unsigned k = 0; k < devices; k++) {
+        unsigned other = cores + (m + k) % devices;
         if (job->members[other].unit->facts.staged)
             add_flights(&found, job, other, whole, (double)now_ns);
+    }
     if (found.count == 0)
         return false;
     struct dv_takeover takeover = job->plan.schedule->take_over(&job->plan, m, now_ns, found.flights, found.count);

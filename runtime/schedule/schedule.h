@@ -130,6 +130,9 @@ struct dv_flight {
     double began_ns, end_ns; /* when its device began, and is expected to end */
 };
 
+/* So many flights are looked at, from another one on for each core, so that among many devices each finds work of its own. */
+enum { DV_FLIGHTS_MAX = 64 };
+
 /* When a device that began then will end, if it was expected to by end_ns: overdue, it takes half as long again as it has
  * taken. */
 double dv_flight_end_ns(double began_ns, double end_ns, double now);

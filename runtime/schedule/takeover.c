@@ -37,6 +37,9 @@ static double expected_end(const struct dv_plan *plan, const struct dv_flight *f
     return now > flight->end_ns && now <= overdue ? overdue : dv_flight_end_ns(flight->began_ns, flight->end_ns, now);
 }
 
+/* So many neighbours help with one flight at most: among many devices there are others, and all need not be looked at. */
+enum { TEAM = 64 };
+
 static unsigned last_to_end(const struct dv_plan *plan, const struct dv_flight *flights, unsigned count, double now)
 {
     unsigned last = 0;
@@ -46,14 +49,16 @@ static unsigned last_to_end(const struct dv_plan *plan, const struct dv_flight *
     return last;
 }
 
-/* When the cores, each from when it is free, would have computed `count` indices; HUGE_VAL: never. As in the rule, those
- * who could only begin later do not take part. */
-static double helpers_finish(const struct dv_plan *plan, unsigned late, double now, double count)
+/* When the cores of d's team, each from when it is free, would have computed `count` indices; HUGE_VAL: never. As in the
+ * rule, those who could only begin later do not take part. */
+static double helpers_finish(const struct dv_plan *plan, unsigned d, unsigned late, double now, double count)
 {
+    unsigned teams = (plan->pace_count + TEAM - 1) / TEAM, team = (plan->pace_count + teams - 1) / teams;
+    unsigned first = d - d % team, end = first + team < plan->pace_count ? first + team : plan->pace_count;
     double finish = HUGE_VAL;
     for (;;) {
         double speed = 0, head_start = 0;
-        for (unsigned c = 0; c < plan->pace_count; c++) {
+        for (unsigned c = first; c < end; c++) {
             const struct dv_pace *pace = &plan->paces[c];
             double ns = dv_plan_pace_ns(plan, c), start;
             if (!pace->core || c == late || pace->stand != DV_HERE || ns <= 0 ||
@@ -90,7 +95,8 @@ struct dv_takeover dv_take_over(struct dv_plan *plan, unsigned d, uint64_t now_n
     double now = (double)now_ns;
     unsigned f = last_to_end(plan, flights, flight_count, now);
     const struct dv_flight *flight = &flights[f];
-    double finish = helpers_finish(plan, flight->device, now, (double)flight->count), needed = MARGIN * (finish - now);
+    double finish = helpers_finish(plan, d, flight->device, now, (double)flight->count),
+           needed = MARGIN * (finish - now);
     if (finish == HUGE_VAL || dv_plan_pace_ns(plan, d) <= 0 || d == flight->device)
         return none;
     double room = expected_end(plan, flight, now) - now, overdue = overdue_ns(plan, flight), longest = HUGE_VAL;

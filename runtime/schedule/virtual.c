@@ -148,12 +148,10 @@ static bool make(struct dv_virtual *row)
     row->pasts = calloc(devices, sizeof *row->pasts);
     row->uses = calloc(devices, sizeof *row->uses);
     row->flying = calloc(devices, sizeof *row->flying);
-    row->flights = calloc(2 * (size_t)devices, sizeof *row->flights);
-    row->flown = calloc(2 * (size_t)devices, sizeof *row->flown);
     bool contests = dv_contest_init(&row->events, devices) && dv_contest_init(&row->homes, devices);
     row->plan.rate_count = classes;
     return contests && row->plan.paces && row->plan.rates && row->sums && row->sizes && row->seats && row->pasts &&
-           row->uses && row->flying && row->flights && row->flown;
+           row->uses && row->flying;
 }
 
 /* What the schedule is told of a device: what this says of itself. The latency of copies is part of a launch's fixed cost
@@ -221,8 +219,6 @@ void dv_virtual_close(struct dv_virtual *row)
     free(row->pasts);
     free(row->uses);
     free(row->flying);
-    free(row->flights);
-    free(row->flown);
     dv_contest_fini(&row->events);
     dv_contest_fini(&row->homes);
     free(row);

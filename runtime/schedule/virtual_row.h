@@ -44,8 +44,8 @@ struct dv_virtual {
     unsigned far_home;        /* beyond it nothing is left */
     unsigned *flying;         /* staged devices with something in flight */
     unsigned flying_count;
-    struct dv_flight *flights;
-    struct task **flown; /* the task of each flight */
+    struct dv_flight flights[DV_FLIGHTS_MAX];
+    struct task *flown[DV_FLIGHTS_MAX]; /* the task of each flight */
     size_t unclaimed, accepted;
     bool recalls; /* those who found nothing to do shall look again */
     double now_ns, job_ns;

@@ -167,12 +167,12 @@ static void land(struct dv_virtual *row, unsigned d)
     row->seats[last].flying = row->seats[d].flying;
 }
 
-/* What devices work on and cores may take over, with when each is expected to end. */
-static unsigned gather_flights(struct dv_virtual *row)
+/* What devices work on and core `idle` may take over, with when each is expected to end. */
+static unsigned gather_flights(struct dv_virtual *row, unsigned idle)
 {
     unsigned count = 0;
-    for (unsigned f = 0; f < row->flying_count; f++) {
-        unsigned d = row->flying[f];
+    for (unsigned f = 0; f < row->flying_count && count + 2 <= DV_FLIGHTS_MAX; f++) {
+        unsigned d = row->flying[(idle + f) % row->flying_count];
         struct seat *seat = &row->seats[d];
         double begin = seat->previous_end_ns;
         for (unsigned k = 0; k < seat->queued; k++) {
@@ -210,7 +210,7 @@ static bool take_over(struct dv_virtual *row, unsigned d, struct task *piece)
     const struct dv_schedule *schedule = row->plan.schedule;
     if (!schedule->take_over || row->unclaimed > 0 || row->flying_count == 0 || row->seats[d].queued > 0)
         return false;
-    unsigned count = gather_flights(row);
+    unsigned count = gather_flights(row, d);
     struct dv_takeover answer = schedule->take_over(&row->plan, d, (uint64_t)row->now_ns, row->flights, count);
     if (answer.count == 0) {
         set_event(row, d, answer.again_ns);
