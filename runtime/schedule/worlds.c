@@ -147,6 +147,28 @@ struct dv_world dv_world_random(uint64_t *random, struct dv_world_device devices
     return world;
 }
 
+/* ---- The scale study ---- */
+
+const unsigned dv_scales[DV_SCALES] = {2, 8, 32, 128, 512, 2048, 4096};
+
+struct dv_world dv_world_scale(unsigned count, struct dv_world_device *devices)
+{
+    uint64_t random = count;
+    for (unsigned d = 0; d < count; d++) {
+        bool core = d < count / 2;
+        devices[d] = (struct dv_world_device){.device_class = core ? 0 : d - count / 2 + 1,
+                                              .core = core,
+                                              .staged = !core,
+                                              .depth = core ? 1 : 2,
+                                              .granule = core ? 1 : GRANULE,
+                                              .fixed_ns = core ? 2e3 : log_uniform(&random, 1e4, 1e6),
+                                              .ns_per_item = core ? 1e3 : log_uniform(&random, 1, 1e3),
+                                              .noise = 0.05};
+    }
+    return (struct dv_world){
+        .name = "scale", .device_count = count, .devices = devices, .kernel.count = (size_t)count * 200000};
+}
+
 /* ---- Summaries ---- */
 
 static int by_size(const void *a, const void *b)

@@ -13,6 +13,14 @@ extern const struct dv_world dv_tuning_worlds[DV_TUNING_WORLDS];
  * for the world's. */
 struct dv_world dv_world_random(uint64_t *random, struct dv_world_device devices[DV_RANDOM_DEVICES_MAX]);
 
+enum { DV_SCALES = 7 };
+
+/* How many devices the worlds of the scale study have: 2 to 4096. */
+extern const unsigned dv_scales[DV_SCALES];
+
+/* Half cores, half others up to 1000 times as fast, each of a class of its own. `devices` is room for `count`. */
+struct dv_world dv_world_scale(unsigned count, struct dv_world_device *devices);
+
 /* How good many efficiencies are together. */
 struct dv_summary {
     double mean;                 /* geometric */

@@ -60,7 +60,7 @@ offers "" view --width ""
 offers "" info ""
 
 # Scenarios and schedules.
-offers "run.json,my run.json,kernels dir,tuning,hostile,$("$divvy" simulate --list | awk '{ print $1 }' | paste -sd,)" simulate ""
+offers "run.json,my run.json,kernels dir,tuning,hostile,scale,$("$divvy" simulate --list | awk '{ print $1 }' | paste -sd,)" simulate ""
 offers "ramp_down,ramp_up,regular,rough,run.json" simulate r
 offers "tss" simulate jit --schedule ts
 offers "guarded,guided" replay run.json --schedule gu

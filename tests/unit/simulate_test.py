@@ -99,6 +99,17 @@ told = tell("regular", "--schedule", "hguided", "--schedule", "hguided:core=1,gp
 means = [row["cold"]["mean"] for row in told["schedules"]]
 check(means[0] == means[1] > means[2], f"powers: {means}")
 
+# However many devices there are: near the bound, by a number of decisions for each that does not grow.
+told = tell("scale", "--schedule", "guarded", "--jobs", "2")
+check([world["devices"] for world in told["scenarios"]] == [2, 8, 32, 128, 512, 2048, 4096], "the scales")
+for world in told["scenarios"]:
+    row = world["schedules"][0]
+    check(is_number(row["warm"]["mean"], 0.7, 1.2), f"{world['name']}: {row['warm']}")
+    check(is_number(row["decisions"] / world["devices"], 5, 60), f"{world['name']}: {row['decisions']} decisions")
+    check(row["decision_ns"] > 0, f"{world['name']}: time of a decision")
+status, out, err = run("scale", "--schedule", "static", "--jobs", "1")
+check(status == 0 and "decisions, ns of one" in out and "4096 devices" in out and "first job" in out, "scale as text")
+
 # Random worlds are told together, with their own numbers as JSON.
 told = tell("--random", "30", "--schedule", "guarded,hguided")
 check(len(told["scenarios"]) == 30 and told["seeds"] == 1, "random worlds")

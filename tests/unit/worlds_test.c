@@ -174,25 +174,12 @@ static double burden(const char *what, struct dv_world_device gpu)
     return worst_ns / alone_ns;
 }
 
-/* Half cores, half others of speeds up to 1000:1, each of a class of its own, with rates known: how near the bound a job
- * comes, how many decisions it takes for each device, and what one costs with everything around it, the simulation and
- * taking over included. */
+/* With rates known: how near the bound a job comes, how many decisions it takes for each device, and what one costs with
+ * everything around it, the simulation and taking over included. */
 static double scale(unsigned count)
 {
-    uint64_t random = count;
     struct dv_world_device *devices = calloc(count, sizeof *devices);
-    for (unsigned d = 0; d < count; d++) {
-        bool core = d < count / 2;
-        devices[d] = (struct dv_world_device){.device_class = core ? 0 : d - count / 2 + 1,
-                                              .core = core,
-                                              .staged = !core,
-                                              .depth = core ? 1 : 2,
-                                              .granule = core ? 1 : 64,
-                                              .fixed_ns = core ? 2e3 : exp(check_uniform(&random, log(1e4), log(1e6))),
-                                              .ns_per_item = core ? 1e3 : exp(check_uniform(&random, 0, log(1e3))),
-                                              .noise = 0.05};
-    }
-    const struct dv_world world = {.device_count = count, .devices = devices, .kernel.count = (size_t)count * 200000};
+    const struct dv_world world = dv_world_scale(count, devices);
     struct dv_virtual *row = dv_virtual_open(&world, &(struct dv_virtual_options){.schedule = &dv_guarded, .seed = 1});
     unsigned classes;
     struct dv_rate *rates = dv_virtual_rates(row, &classes);
@@ -251,8 +238,8 @@ int main(void)
 
     /* However many devices there are, it comes near the bound. */
     printf("devices  efficiency  decisions  pieces  time of one\n");
-    for (unsigned count = 2; count <= 4096; count *= count == 2048 ? 2 : 4)
-        CHECK(scale(count) > 0.8);
+    for (unsigned k = 0; k < DV_SCALES; k++)
+        CHECK(scale(dv_scales[k]) > 0.8);
 
     /* In any others all indices are computed; the figures are for the reader. */
     hold_out(check_seed(), cold, warm);

@@ -24,10 +24,11 @@ struct simulate_case {
 
 struct simulate_cases {
     size_t count;
+    bool scaled; /* what decisions cost is told too */
     struct simulate_case *list;
 };
 
-/* Adds the scenario of a file, or a shipped one of this name; "tuning" and "hostile" are all of a kind. `kernel`: the one
+/* Adds the scenario of a file, or a shipped one of this name; "tuning", "hostile" and "scale" are all of a kind. `kernel`: the one
  * of its kernels. False: `problem` holds one line. */
 bool simulate_add(struct simulate_cases *cases, const char *word, const char *kernel, char *problem, size_t size);
 
@@ -75,6 +76,8 @@ struct simulate_score {
 struct simulate_result {
     struct simulate_score cold, warm; /* of the first job of a row, and of its last one */
     double bound_ns;                  /* of the first job, mean */
+    double decisions; /* in the last job, mean; and what one costs with all around it, in processor time */
+    double decision_ns;
 };
 
 /* results[case][schedule]. False: no memory. */

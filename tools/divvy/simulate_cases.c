@@ -196,7 +196,7 @@ static bool add_kind(struct simulate_cases *cases, const char *const *names, con
 static void name_shipped(const char *word, char *problem, size_t size)
 {
     int used = snprintf(problem, size,
-                        "there is no scenario \"%s\": it is tuning, hostile, a file with a '/' or '.' in its "
+                        "there is no scenario \"%s\": it is tuning, hostile, scale, a file with a '/' or '.' in its "
                         "name, or one of",
                         word);
     for (int kind = 0; kind < 2; kind++)
@@ -212,6 +212,27 @@ void simulate_list(FILE *out)
         fprintf(out, "%-22s  hostile\n", *name);
 }
 
+/* ---- The scale study ---- */
+
+static bool add_scales(struct simulate_cases *cases, char *problem, size_t size)
+{
+    cases->scaled = true;
+    for (unsigned k = 0; k < DV_SCALES; k++) {
+        struct simulate_case *one = add_case(cases);
+        if (one)
+            one->devices = calloc(dv_scales[k], sizeof *one->devices);
+        if (!one || !one->devices) {
+            snprintf(problem, size, "memory ran out");
+            return false;
+        }
+        snprintf(one->name, sizeof one->name, "%u devices", dv_scales[k]);
+        one->world = dv_world_scale(dv_scales[k], one->devices);
+        one->world.name = one->name;
+        one->seed = 1;
+    }
+    return true;
+}
+
 bool simulate_add(struct simulate_cases *cases, const char *word, const char *kernel, char *problem, size_t size)
 {
     if (strpbrk(word, "/."))
@@ -220,6 +241,8 @@ bool simulate_add(struct simulate_cases *cases, const char *word, const char *ke
         return add_kind(cases, tuning, kernel, problem, size);
     if (strcmp(word, "hostile") == 0)
         return add_kind(cases, hostile, kernel, problem, size);
+    if (strcmp(word, "scale") == 0)
+        return add_scales(cases, problem, size);
     if (is_among(word, tuning) || is_among(word, hostile))
         return add_shipped(cases, word, kernel, problem, size);
     name_shipped(word, problem, size);

@@ -34,6 +34,22 @@ static void print_part(const struct simulate_cases *cases, const struct simulate
     fputc('\n', out);
 }
 
+static void print_decisions(const struct simulate_cases *cases, const struct simulate_plan *plan,
+                            const struct simulate_result *results, unsigned first, FILE *out)
+{
+    unsigned end = first + COLUMNS < plan->schedule_count ? first + COLUMNS : plan->schedule_count;
+    fprintf(out, "decisions, ns of one\n");
+    for (size_t c = 0; c < cases->count; c++) {
+        fprintf(out, "%-22.22s", cases->list[c].name);
+        for (unsigned s = first; s < end; s++) {
+            const struct simulate_result *result = &results[c * plan->schedule_count + s];
+            fprintf(out, " %6.0f %6.0f", result->decisions, result->decision_ns);
+        }
+        fputc('\n', out);
+    }
+    fputc('\n', out);
+}
+
 static void print_failures(const struct simulate_cases *cases, const struct simulate_plan *plan,
                            const struct simulate_result *results, FILE *out)
 {
@@ -63,6 +79,8 @@ bool simulate_print_text(const struct simulate_cases *cases, const struct simula
         print_part(cases, plan, results, first, false, out);
         if (plan->jobs > 1)
             print_part(cases, plan, results, first, true, out);
+        if (cases->scaled)
+            print_decisions(cases, plan, results, first, out);
     }
     print_failures(cases, plan, results, out);
     fprintf(out, "%14s     first job%s\n", "", plan->jobs > 1 ? "                       last job" : "");
@@ -128,7 +146,7 @@ static cJSON *add_row(cJSON *array, const struct simulate_schedule *schedule)
     return row;
 }
 
-static void add_case(cJSON *array, const struct simulate_case *one, const struct simulate_plan *plan,
+static void add_case(cJSON *array, const struct simulate_case *one, bool scaled, const struct simulate_plan *plan,
                      const struct simulate_result *results)
 {
     cJSON *object = cJSON_CreateObject();
@@ -146,6 +164,9 @@ static void add_case(cJSON *array, const struct simulate_case *one, const struct
         cJSON *row = add_row(rows, &plan->schedules[s]);
         add_score(row, "cold", &results[s].cold);
         add_score(row, "warm", &results[s].warm);
+        add_number(row, "decisions", results[s].decisions);
+        if (scaled)
+            add_number(row, "decision_ns", results[s].decision_ns);
     }
 }
 
@@ -168,7 +189,7 @@ bool simulate_print_json(const struct simulate_cases *cases, const struct simula
         }
     }
     for (size_t c = 0; done && c < cases->count; c++)
-        add_case(array, &cases->list[c], plan, &results[c * plan->schedule_count]);
+        add_case(array, &cases->list[c], cases->scaled, plan, &results[c * plan->schedule_count]);
     char *text = done ? cJSON_Print(root) : NULL;
     if (text)
         fprintf(out, "%s\n", text);

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* The powers that were given to a world's devices, by their names and classes; cores are "core", others "device". */
 static bool give_powers(const struct simulate_case *one, const char *given, double *powers)
@@ -18,16 +19,18 @@ static bool give_powers(const struct simulate_case *one, const char *given, doub
 
 /* Adds one efficiency to sums of them and of their squares. */
 struct sum {
-    double all, squares, bounds;
+    double all, squares, bounds, decisions, cpu_ns;
     unsigned failed;
 };
 
-static void count_in(struct sum *sum, const struct dv_virtual_job *job)
+static void count_in(struct sum *sum, const struct dv_virtual_job *job, double cpu_ns)
 {
     sum->all += job->efficiency;
     sum->squares += job->efficiency * job->efficiency;
     sum->bounds += job->bound_ns;
     sum->failed += !job->done;
+    sum->decisions += (double)(job->decisions + job->pieces);
+    sum->cpu_ns += cpu_ns;
 }
 
 static struct simulate_score score_of(const struct sum *sum, unsigned seeds)
@@ -41,11 +44,13 @@ static bool run_row(const struct dv_world *world, const struct dv_virtual_option
 {
     struct dv_virtual *row = dv_virtual_open(world, options);
     for (unsigned job = 0; row && job < jobs; job++) {
+        clock_t begin = clock();
         struct dv_virtual_job done = dv_virtual_run(row);
+        double cpu_ns = (double)(clock() - begin) * 1e9 / CLOCKS_PER_SEC;
         if (job == 0)
-            count_in(cold, &done);
+            count_in(cold, &done, cpu_ns);
         if (job + 1 == jobs)
-            count_in(warm, &done);
+            count_in(warm, &done, cpu_ns);
     }
     dv_virtual_close(row);
     return row != NULL;
@@ -64,7 +69,8 @@ static bool run_case(const struct simulate_case *one, const struct simulate_plan
     }
     free(powers);
     *out_result =
-        (struct simulate_result){score_of(&cold, plan->seeds), score_of(&warm, plan->seeds), cold.bounds / plan->seeds};
+        (struct simulate_result){score_of(&cold, plan->seeds), score_of(&warm, plan->seeds), cold.bounds / plan->seeds,
+                                 warm.decisions / plan->seeds, warm.decisions > 0 ? warm.cpu_ns / warm.decisions : 0};
     return done;
 }
 
