@@ -31,6 +31,7 @@
  * Reserved in every kernel: DIVVY_LANE, DIVVY_TOTAL (the job's count), DIVVY_FIRST and DIVVY_COUNT (this
  * partition's), DIVVY_RUN. DIVVY_FOR takes `continue`; no `break`, `return` or `goto` out of it. Arrays may
  * overlap only if none of them is written. A kernel sees no memory but its parameters.
+ * What stands outside DIVVY_FOR may run more than once for a partition.
  *
  * Where an index does a constant number of things side by side, in small local arrays,
  *
