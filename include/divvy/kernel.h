@@ -331,7 +331,7 @@ DIVVY__VECTORS(uchar)
 #define DIVVY__HEAD(function, ...)                                                                                   \
     function(DIVVY__EACH(DIVVY__BODY, ~, __VA_ARGS__) size_t divvy__first DIVVY__UNUSED,                             \
              size_t divvy__count DIVVY__UNUSED, size_t divvy__total DIVVY__UNUSED, size_t divvy__from DIVVY__UNUSED, \
-             size_t divvy__to DIVVY__UNUSED, const int divvy__whole DIVVY__UNUSED,                                   \
+             size_t divvy__to DIVVY__UNUSED, int divvy__whole DIVVY__UNUSED,                                         \
              const char(*divvy__shape)[1 DIVVY__EACH(DIVVY__FOLDS, ~, __VA_ARGS__)] DIVVY__UNUSED)
 #define DIVVY__BODY(x, k, p) DIVVY__CALL(DIVVY__BODY_, x, k, p)
 #define DIVVY__BODY_value(x, k, type, name, ...) type name DIVVY__UNUSED,

@@ -242,11 +242,15 @@ static divvy_status set_up(struct dv_job *job, const void *args, size_t args_siz
     const divvy_kernel *kernel = job->kernel;
     if (!args)
         return dv_fail(DIVVY_INVALID, "%s: the arguments are NULL", kernel->name);
-    divvy_call_options with = {0};
-    size_t given = args_size - kernel->with_offset;
-    memcpy(&with, (const char *)args + kernel->with_offset, given < sizeof with ? given : sizeof with);
+    const divvy_call_options *with = (const void *)((const char *)args + kernel->with_offset);
+    divvy_call_options older;
+    if (args_size - kernel->with_offset < sizeof *with) { /* of a program that knew fewer of them */
+        memset(&older, 0, sizeof older);
+        memcpy(&older, with, args_size - kernel->with_offset);
+        with = &older;
+    }
     const char *parameter;
-    DV_TRY(resolve_options(job, &with, &parameter));
+    DV_TRY(resolve_options(job, with, &parameter));
     DV_TRY(resolve_arguments(job, args, args_size));
     if (job->parent && dv_order_clashes_with_ancestor(job))
         return dv_fail(DIVVY_INVALID, "%s: submitted inside %s, it touches an array that one of the two writes",
@@ -255,16 +259,16 @@ static divvy_status set_up(struct dv_job *job, const void *args, size_t args_siz
     struct dv_plan *plan = &job->plan;
     struct dv_last_call call = {kernel, job->count, plan->schedule, plan->partition,
                                 job->reproducible ? dv_blocks_size(job, job->crew->core_count > 0) : 0};
-    bool simple = !with.devices && !plan->schedule->takes;
+    bool simple = !with->devices && !plan->schedule->takes;
     bool again = simple && dv_members_repeat(job, &call), laid_out = again;
     if (again) {
         laid_out = job->models_version == dv_models_version(&job->crew->models);
         dv_members_seat_again(job, core);
     } else {
         memset(&job->last_call, 0, sizeof job->last_call);
-        DV_TRY(dv_members_seat(job, with.devices, core));
+        DV_TRY(dv_members_seat(job, with->devices, core));
         if (plan->schedule->takes)
-            DV_TRY(dv_wish_grant(job, parameter, with.devices, core));
+            DV_TRY(dv_wish_grant(job, parameter, with->devices, core));
     }
     if (plan->schedule->balances) {
         dv_balances_find(&job->crew->balances, job);

@@ -6,33 +6,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The part of an argument that belongs to the indices [first, first + count). */
-static divvy_slice slice_of(const struct dv_argument *argument, const divvy_parameter *parameter, size_t first,
-                            size_t count, size_t total)
+/* The part of an argument that belongs to the indices [first, first + count). Written in place, since copying what was
+ * written by parts waits for memory. */
+static void cut(const struct dv_argument *argument, const divvy_parameter *parameter, size_t first, size_t count,
+                size_t total, divvy_slice *out_slice)
 {
     size_t low = first, high = first + count;
     if (parameter->kind == DIVVY_KIND_halo) {
         low -= low < argument->radius ? low : argument->radius;
         high = total - high < argument->radius ? total : high + argument->radius;
     }
-    return (divvy_slice){
-        .data = argument->data + low * argument->stride,
-        .bytes = (high - low) * argument->stride,
-        .base = low * argument->elements,
-    };
+    out_slice->data = argument->data + low * argument->stride;
+    out_slice->bytes = (high - low) * argument->stride;
+    out_slice->base = low * argument->elements;
+    out_slice->result = NULL;
 }
 
 void dv_task_begin(struct dv_task *task, struct dv_job *job, const divvy_loaded *loaded)
 {
     const divvy_kernel *kernel = job->kernel;
     task->job = job;
-    task->partition = (divvy_partition){
-        .total = job->count,
-        .job = job->id,
-        .kernel = kernel,
-        .loaded = loaded->kernel,
-        .slices = task->slices,
-    };
+    divvy_partition *partition = &task->partition; /* the rest of it is set for each of its ranges */
+    partition->total = job->count;
+    partition->job = job->id;
+    partition->kernel = kernel;
+    partition->loaded = loaded->kernel;
+    partition->slices = task->slices;
+    partition->slot = NULL;
     for (unsigned k = 0; k < kernel->parameter_count; k++)
         task->slices[k] = (divvy_slice){.data = job->arguments[k].data, .bytes = job->arguments[k].bytes};
 }
@@ -68,7 +68,7 @@ static bool aim_at(struct dv_task *task, size_t first, size_t count)
     task->partition.timing = (divvy_timing){0};
     for (unsigned k = 0; k < kernel->parameter_count; k++)
         if (job->arguments[k].stride)
-            task->slices[k] = slice_of(&job->arguments[k], &kernel->parameters[k], first, count, job->count);
+            cut(&job->arguments[k], &kernel->parameters[k], first, count, job->count, &task->slices[k]);
     for (unsigned k = 0; job->has_folds && k < kernel->parameter_count; k++) {
         if (divvy_kind_is_fold(kernel->parameters[k].kind)) {
             dv_fold_identity(&kernel->parameters[k], &task->partials[k]);

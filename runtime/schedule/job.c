@@ -228,8 +228,9 @@ void dv_job_leave_out(struct dv_job *job, struct dv_member *member, divvy_status
     pthread_mutex_lock(&job->mutex);
     bool was_in = atomic_exchange(&member->standing, DV_OUT) != DV_OUT;
     if (was_in) {
-        job->plan.paces[member - job->members].stand = DV_AWAY;
-        job->plan.paces[member - job->members].out = true;
+        struct dv_pace *pace = &job->plan.paces[dv_job_index_of(job, member)];
+        pace->stand = DV_AWAY;
+        pace->out = true;
     }
     dv_plan_unpark(&job->plan);
     pthread_mutex_unlock(&job->mutex);

@@ -244,6 +244,12 @@ void dv_job_leave_out(struct dv_job *job, struct dv_member *member, divvy_status
 /* Sets up member `m` for `unit`; the job's mutex or sole ownership is held. core: whose seat the caller holds, or -1. */
 void dv_job_seat_member(struct dv_job *job, unsigned m, struct dv_unit *unit, enum dv_standing standing, int core);
 
+/* Which of the job's members, and of its plan's paces, it is. */
+static inline unsigned dv_job_index_of(const struct dv_job *job, const struct dv_member *member)
+{
+    return (unsigned)(member - job->members);
+}
+
 /* The granule of the job's partitions on a device whose own is `granule`. */
 static inline size_t dv_job_granule(const struct dv_job *job, size_t granule)
 {

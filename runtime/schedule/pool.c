@@ -86,7 +86,7 @@ static struct dv_job *pick(int core, const struct dv_unit *unit, struct dv_membe
     for (; job; job = job->next) {
         struct dv_member *member = unit ? member_with(job, unit) : dv_job_member_on(job, core);
         if (!atomic_load(&job->quiet) && has_work_for(job, member)) {
-            size_t home = (size_t)(member - job->members);
+            unsigned home = dv_job_index_of(job, member);
             dv_job_prefetch(job, member, home < job->split.home_count ? &job->split.homes[home] : NULL);
             dv_job_keep(job);
             *out_member = member;

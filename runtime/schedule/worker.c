@@ -1,22 +1,16 @@
 #include "schedule/worker.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/status.h"
+#include "schedule/claim.h"
 #include "schedule/combine.h"
 #include "schedule/duplicate.h"
 #include "schedule/pool.h"
 #include "schedule/progress.h"
+#include "schedule/ready.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-/* What claiming and settling one partition costs a core, beside what the backend states; and how fast one reads again,
- * from its last cache, what all partitions read. */
-static const double CLAIM_NS = 1500, REREAD_BYTES_PER_NS = 40;
-/* A job that takes no longer than this is not worth waking anybody for: awake, or asleep. */
-static const double WAKE_SPINNING_NS = 3000, WAKE_SLEEPING_NS = 20000;
 /* What opening and building cost as long as nobody knows: what PoCL takes with a cold cache. */
 static const uint64_t ASSUMED_PROBE_NS = 100000000, ASSUMED_OPEN_NS = 50000000, ASSUMED_BUILD_NS = 300000000;
 /* A staged device is late after ten times the expected time, at least a second; ten seconds if never measured. */
@@ -26,358 +20,6 @@ struct dv_here *dv_here(void)
 {
     static _Thread_local struct dv_here here;
     return &here;
-}
-
-static unsigned index_of(const struct dv_job *job, const struct dv_member *member)
-{
-    return (unsigned)(member - job->members);
-}
-
-/* ---- Getting ready ---- */
-
-static void tell_failure(struct dv_job *job, struct dv_unit *unit, const char *what, const char *error)
-{
-    if (!atomic_exchange(&unit->warned, true))
-        dv_log(DIVVY_LOG_WARN, "schedule", "%s %s, the other devices go on: %s", unit->id, what, error);
-    struct dv_profile *profile = job->crew->profile;
-    if (profile) {
-        int device = -1;
-        for (unsigned m = 0; m < job->member_count; m++)
-            if (job->members[m].unit == unit)
-                device = (int)job->crew->profile_index[m];
-        dv_profile_add_event(profile, what, device, job->id, "%s", error);
-    }
-}
-
-/* The device failed for good: new jobs do without it, from before what it could not compute goes to others. */
-static void condemn(struct dv_job *job, struct dv_unit *unit, const char *error)
-{
-    if (dv_unit_is_retired(unit))
-        return;
-    tell_failure(job, unit, "retired", error);
-    atomic_store_explicit(&unit->state, DV_UNIT_RETIRED, memory_order_release);
-}
-
-/* And the jobs in flight go on without it. */
-static void retire(struct dv_job *job, struct dv_unit *unit, const char *error)
-{
-    char kept[512];
-    snprintf(kept, sizeof kept, "%s", error);
-    condemn(job, unit, kept);
-    dv_pool_forget(unit, kept);
-    dv_unit_retire(unit);
-}
-
-/* Opens the unit and loads the kernel. Else the member is out. */
-static bool load(struct dv_job *job, struct dv_member *member)
-{
-    struct dv_unit *unit = member->unit;
-    uint64_t begin = dv_now_ns();
-    divvy_status status = dv_unit_open(unit);
-    if (status != DIVVY_OK) {
-        char error[512];
-        snprintf(error, sizeof error, "%s", dv_error_text());
-        retire(job, unit, error);
-        dv_job_leave_out(job, member, status, error); /* a core is not known to the pool's drivers */
-        return false;
-    }
-    bool known = dv_unit_has(unit, job->kernel);
-    atomic_store(&unit->building, !known);
-    const struct dv_load *loaded = dv_unit_load(unit, job->kernel);
-    atomic_store(&unit->building, false);
-    if (!loaded || loaded->status != DIVVY_OK) {
-        const char *error = loaded ? loaded->error : NULL;
-        error = error ? error : "no memory to load a kernel";
-        if (!known)
-            tell_failure(job, unit, "build failed", error);
-        dv_job_leave_out(job, member, loaded ? loaded->status : DIVVY_NO_MEMORY, error);
-        return false;
-    }
-    member->loaded = loaded->loaded;
-    if (unit->core < 0 && !known) {
-        member->build_ns = dv_now_ns() - begin;
-        dv_log(DIVVY_LOG_INFO, "schedule", "%s has %s ready after %.1f ms%s", unit->id, job->kernel->name,
-               (double)member->build_ns / 1e6, member->loaded.cached ? " (cached)" : "");
-        dv_models_keep_cost(&job->crew->models, job->kernel, unit, member->loaded.cached);
-        struct dv_profile *profile = job->crew->profile;
-        if (profile) {
-            unsigned device = job->crew->profile_index[index_of(job, member)];
-            dv_profile_set_rates(profile, device, &unit->rates);
-            dv_profile_add_event(profile, "built", (int)device, job->id, "%s in %.3f ms%s", job->kernel->name,
-                                 (double)member->build_ns / 1e6, member->loaded.cached ? " from the cache" : "");
-        }
-    }
-    return true;
-}
-
-/* What every partition reads. */
-static double whole_bytes(const struct dv_job *job)
-{
-    size_t bytes = 0;
-    for (unsigned k = 0; k < job->kernel->parameter_count; k++)
-        if (job->kernel->parameters[k].kind == DIVVY_KIND_all)
-            bytes += job->arguments[k].bytes;
-    return (double)bytes;
-}
-
-/* How long it takes to send that to a unit. */
-static double upload_ns(const struct dv_job *job, const struct dv_unit *unit)
-{
-    return unit->rates.upload_bytes_per_s ? whole_bytes(job) * 1e9 / (double)unit->rates.upload_bytes_per_s : 0;
-}
-
-/* What a partition costs before its first index. On the host that is a guess where whole arrays are read, at worst too
- * high, which the first partition that takes less puts right. */
-static double fixed_ns(const struct dv_job *job, const struct dv_member *member)
-{
-    const struct dv_unit *unit = member->unit;
-    double ns = (double)member->loaded.fixed_ns + (unit->core >= 0 ? CLAIM_NS : 0);
-    return unit->facts.staged ? ns : ns + whole_bytes(job) / REREAD_BYTES_PER_NS;
-}
-
-/* How long one index takes to be sent, and what becomes of it to come back. */
-static double copy_ns(const struct dv_job *job, const struct dv_unit *unit)
-{
-    double sent = 0, fetched = 0;
-    for (unsigned k = 0; k < job->kernel->parameter_count; k++) {
-        divvy_kind kind = job->kernel->parameters[k].kind;
-        double bytes = (double)job->arguments[k].stride;
-        sent += kind == DIVVY_KIND_in || kind == DIVVY_KIND_inout || kind == DIVVY_KIND_halo ? bytes : 0;
-        fetched += kind == DIVVY_KIND_out || kind == DIVVY_KIND_inout ? bytes : 0;
-    }
-    const divvy_rates *rates = &unit->rates;
-    return (rates->upload_bytes_per_s ? sent * 1e9 / (double)rates->upload_bytes_per_s : 0) +
-           (rates->download_bytes_per_s ? fetched * 1e9 / (double)rates->download_bytes_per_s : 0);
-}
-
-/* Whether some device is on its way, or may still be. Under the job's mutex. */
-static bool awaits_devices(struct dv_job *job)
-{
-    bool awaits = job->latecomers && atomic_load(&job->crew->unprobed) > 0;
-    for (unsigned m = job->crew->core_count; m < job->member_count && !awaits; m++) {
-        enum dv_standing standing = atomic_load(&job->members[m].standing);
-        awaits = standing == DV_WAITING || (standing == DV_WANTED && job->plan.paces[m].stand == DV_AWAY);
-    }
-    return awaits;
-}
-
-static bool make_ready(struct dv_job *job, struct dv_member *member)
-{
-    if (atomic_load_explicit(&member->standing, memory_order_acquire) == DV_READY)
-        return true;
-    if (!load(job, member))
-        return false;
-    struct dv_unit *unit = member->unit;
-    bool shared = job->plan.schedule->adaptive; /* else a member's pace is its worker's alone */
-    if (shared)
-        pthread_mutex_lock(&job->mutex);
-    struct dv_pace *pace = &job->plan.paces[index_of(job, member)];
-    pace->fixed_ns = fixed_ns(job, member);
-    pace->granule = dv_job_granule(job, member->loaded.granule);
-    if (pace->cap > pace->granule)
-        pace->cap -= pace->cap % pace->granule;
-    pace->staged = unit->facts.staged;
-    pace->upload_ns = unit->facts.staged ? upload_ns(job, unit) : 0;
-    pace->copy_ns = unit->facts.staged ? copy_ns(job, unit) : 0;
-    pace->stand = DV_HERE;
-    if (shared)
-        job->plan.latecomers = awaits_devices(job);
-    member->ready_ns = unit->core >= 0 ? 0 : dv_now_ns();
-    if (shared)
-        pthread_mutex_unlock(&job->mutex);
-    enum dv_standing wanted = DV_WANTED;
-    return atomic_compare_exchange_strong(&member->standing, &wanted, DV_READY);
-}
-
-/* ---- Claiming ---- */
-
-/* Under a schedule that gives every device its one part, a home is only taken from those who will not come. A kernel
- * that waits does all of the job if it must: those who should come may be kernels that wait as well. */
-static bool may_steal(struct dv_job *job, unsigned home)
-{
-    return !job->plan.schedule->one_each || !atomic_load(&job->members[home].attended) || dv_here()->nested;
-}
-
-static bool is_core(const struct dv_job *job, unsigned m)
-{
-    return m < job->crew->core_count;
-}
-
-/* Cores take the back of another core's home, and the front of what was laid out for a device. */
-static bool steal(struct dv_job *job, unsigned victim, size_t wanted, struct dv_range *out_range)
-{
-    if (!may_steal(job, victim))
-        return false;
-    return is_core(job, victim) ? dv_split_take_back(&job->split, victim, wanted, out_range)
-                                : dv_split_take_front(&job->split, victim, wanted, out_range);
-}
-
-static bool steal_most(struct dv_job *job, unsigned thief, size_t wanted, struct dv_range *out_range)
-{
-    for (;;) {
-        unsigned victim = 0;
-        size_t most = 0;
-        for (unsigned h = 0; h < job->split.home_count; h++) {
-            size_t left = h != thief ? dv_split_left(&job->split, h) : 0;
-            if (left > most && may_steal(job, h)) {
-                most = left;
-                victim = h;
-            }
-        }
-        if (most == 0)
-            return false;
-        if (steal(job, victim, wanted, out_range))
-            return true;
-    }
-}
-
-static bool steal_farthest(struct dv_job *job, unsigned thief, size_t wanted, struct dv_range *out_range)
-{
-    for (unsigned h = job->split.home_count; h-- > 0;)
-        if (h != thief && may_steal(job, h) && dv_split_take_back(&job->split, h, wanted, out_range))
-            return true;
-    return false;
-}
-
-/* Where the indices come from: see split.h. */
-static bool take(struct dv_job *job, unsigned m, size_t wanted, struct dv_range *out_range)
-{
-    struct dv_split *split = &job->split;
-    if (dv_split_take_returned(split, wanted, out_range))
-        return true;
-    bool all_come = job->plan.schedule->one_each && atomic_load(&job->unattended) == 0 && !dv_here()->nested;
-    if (is_core(job, m))
-        return dv_split_take_front(split, m, wanted, out_range) || (!all_come && steal_most(job, m, wanted, out_range));
-    return (m < split->home_count && dv_split_take_back(split, m, wanted, out_range)) ||
-           steal_farthest(job, m, wanted, out_range);
-}
-
-/* What the schedule has placed itself, in whole grains, is not looked for elsewhere. */
-static bool take_asked(struct dv_job *job, unsigned m, const struct dv_ask *ask, struct dv_range *out_range)
-{
-    return ask->placed ? dv_split_take_front(&job->split, ask->home, ask->count + job->split.grain - 1, out_range)
-                       : take(job, m, ask->count, out_range);
-}
-
-/* A quiet job is its caller's alone as long as waking others would take longer than the rest of it. */
-static bool stays_quiet(struct dv_job *job, unsigned m, struct dv_ask *ask)
-{
-    struct dv_plan *plan = &job->plan;
-    double rest_ns = dv_plan_expect_ns(plan, m, job->unclaimed);
-    if (rest_ns == 0)
-        return true; /* the first probe will tell */
-    bool asleep = atomic_load(&dv_pool.work.sleepers) > 0;
-    if (rest_ns > (asleep ? WAKE_SLEEPING_NS : WAKE_SPINNING_NS))
-        return false;
-    *ask = (struct dv_ask){.count = job->unclaimed, .requested = job->unclaimed, .reason = DV_TAIL};
-    return true;
-}
-
-/* The size that the caller wishes for a member's first partition, if its memory holds that. */
-static struct dv_ask first_ask(const struct dv_job *job, unsigned m)
-{
-    size_t wish = job->first_partition, cap = job->plan.paces[m].cap;
-    return (struct dv_ask){.count = cap && cap < wish ? cap : wish, .requested = wish, .reason = DV_FIXED};
-}
-
-/* What claiming has led to, to be told when the job's mutex is free again. */
-struct news {
-    bool open_up, recall, parked;
-};
-
-static void tell_parked(struct dv_job *job, unsigned m)
-{
-    struct dv_unit *unit = job->members[m].unit;
-    struct dv_profile *profile = job->crew->profile;
-    dv_log(DIVVY_LOG_DEBUG, "schedule", "%s is parked: job %llu would have to wait for it", unit->id,
-           (unsigned long long)job->id);
-    if (profile)
-        dv_profile_add_event(profile, "parked", (int)job->crew->profile_index[m], job->id,
-                             "%s cannot help: the others are done before its first partition", unit->id);
-}
-
-static void tell_decision(const struct dv_job *job, unsigned m, const struct dv_task *task)
-{
-    const struct dv_decision *how = &task->decision;
-    dv_log(DIVVY_LOG_DEBUG, "schedule",
-           "job %llu: %s gets %zu from %zu on: %s, of a share of %.0f the part %.2f, at least %.0f, until %.3f ms",
-           (unsigned long long)job->id, job->members[m].unit->id, task->range.count, task->range.first,
-           dv_reason_name(task->ask.reason), how->share, how->guard, how->floor,
-           how->end_ns > 0 ? (how->end_ns - (double)job->submitted_ns) / 1e6 : 0);
-}
-
-/* By a schedule that adapts, or for a staged device: under the job's mutex. */
-static bool claim_next(struct dv_job *job, unsigned m, bool started, uint64_t now_ns, struct dv_task *task,
-                       struct news *news)
-{
-    struct dv_plan *plan = &job->plan;
-    if (plan->schedule->adaptive && job->unclaimed == 0)
-        return false;
-    bool parked = plan->paces[m].stand == DV_PARKED;
-    task->ask = plan->schedule->next(plan, m, now_ns, job->unclaimed);
-    task->decision = plan->decision;
-    news->parked = !parked && plan->paces[m].stand == DV_PARKED;
-    if (atomic_load_explicit(&job->quiet, memory_order_relaxed))
-        news->open_up = !stays_quiet(job, m, &task->ask);
-    if (!started && job->first_partition && task->ask.count && !task->ask.placed)
-        task->ask = first_ask(job, m);
-    job->turned_away |= task->ask.count == 0;
-    if (task->ask.count == 0 || atomic_load(&job->stopped) || !take_asked(job, m, &task->ask, &task->range))
-        return false;
-    job->unclaimed -= task->range.count < job->unclaimed ? task->range.count : job->unclaimed;
-    return true;
-}
-
-/* One partition for a member, which has done what `tally` says; false if there is nothing for it now. */
-static bool claim(struct dv_job *job, struct dv_member *member, const struct dv_tally *tally, uint64_t now_ns,
-                  struct dv_task *task)
-{
-    if (atomic_load_explicit(&job->stopped, memory_order_relaxed))
-        return false;
-    if (job->deadline_ns && now_ns >= job->deadline_ns) {
-        dv_job_stop(job, true, DIVVY_TIMED_OUT, "the job's time was over");
-        return false;
-    }
-    struct dv_plan *plan = &job->plan;
-    bool started = tally->partitions > 0;
-    unsigned m = index_of(job, member);
-    unsigned recalls = atomic_load(&job->recalls);
-    atomic_init(&task->fate, DV_TASK_STARTING);
-    struct news news = {false, false, false};
-    bool taken;
-    if (!plan->schedule->adaptive && !member->unit->facts.staged) {
-        task->ask = plan->schedule->next(plan, m, now_ns, 0);
-        if (!started && job->first_partition)
-            task->ask = first_ask(job, m);
-        taken = take(job, m, task->ask.count, &task->range);
-    } else {
-        pthread_mutex_lock(&job->mutex);
-        taken = claim_next(job, m, started, now_ns, task, &news);
-        if (!taken && plan->schedule->take_over && is_core(job, m) && job->unclaimed == 0 &&
-            !atomic_load(&job->stopped)) {
-            taken = dv_duplicate_claim(job, m, now_ns, task) || claim_next(job, m, started, now_ns, task, &news);
-            news.recall = taken && job->eager; /* the others may help out too */
-            job->eager = !taken;
-        }
-        for (unsigned f = 0; taken && member->unit->facts.staged && f < 2; f++) {
-            if (!member->flying[f]) {
-                member->flying[f] = task;
-                break;
-            }
-        }
-        pthread_mutex_unlock(&job->mutex);
-    }
-    if (news.open_up)
-        dv_pool_open_up(job);
-    if (news.recall)
-        dv_job_recall(job);
-    if (news.parked)
-        tell_parked(job, m);
-    if (taken && dv_log_enabled(DIVVY_LOG_DEBUG))
-        tell_decision(job, m, task);
-    if (!taken && tally == &member->tally) /* who came by the relay leaves the member's memory to the caller */
-        atomic_store_explicit(&member->idle_at, recalls, memory_order_relaxed);
-    return taken;
 }
 
 /* ---- Settling ---- */
@@ -424,7 +66,7 @@ static void tell_schedule(struct dv_job *job, struct dv_member *member, uint64_t
     if (!job->plan.schedule->adaptive)
         return;
     pthread_mutex_lock(&job->mutex);
-    bool news = job->plan.schedule->done(&job->plan, index_of(job, member), now_ns, count, busy_ns);
+    bool news = job->plan.schedule->done(&job->plan, dv_job_index_of(job, member), now_ns, count, busy_ns);
     bool recall = (news && job->turned_away) || (member->unit->core < 0 && job->eager);
     job->turned_away = job->turned_away && !news;
     job->eager = job->eager && !recall;
@@ -470,7 +112,7 @@ static void consider_latecomers(struct dv_job *job, struct dv_member *member, ui
     struct dv_crew *crew = job->crew;
     uint64_t rent_ns = dv_models_pay_rent(&crew->models, job->kernel, busy_ns);
     pthread_mutex_lock(&job->mutex);
-    double rest_ns = dv_plan_expect_ns(&job->plan, index_of(job, member), job->unclaimed) / crew->core_count;
+    double rest_ns = dv_plan_expect_ns(&job->plan, dv_job_index_of(job, member), job->unclaimed) / crew->core_count;
     bool changed = false;
     for (unsigned m = crew->core_count; m < job->member_count; m++) {
         enum dv_standing waiting = DV_WAITING;
@@ -540,7 +182,7 @@ static size_t work_core(struct dv_job *job, struct dv_member *member, struct dv_
     task.decision = (struct dv_decision){0};
     uint64_t now = *clock_ns;
     size_t computed = 0;
-    while (claim(job, member, tally, now, &task)) {
+    while (dv_claim(job, member, tally, now, &task)) {
         task.queued_ns = task.start_ns = now;
         now = run_here(job, member, tally, &task);
         computed += task.range.count;
@@ -650,7 +292,7 @@ static void accept_task(struct dv_job *job, struct dv_member *member, struct dv_
 static uint64_t deadline_of(struct dv_job *job, const struct dv_member *member, const struct dv_task *task)
 {
     pthread_mutex_lock(&job->mutex);
-    double expected = dv_plan_expect_ns(&job->plan, index_of(job, member), task->partition.count);
+    double expected = dv_plan_expect_ns(&job->plan, dv_job_index_of(job, member), task->partition.count);
     pthread_mutex_unlock(&job->mutex);
     uint64_t allowed = expected > 0 ? LATE_FACTOR * (uint64_t)expected : LATE_UNKNOWN_NS;
     return dv_now_ns() + (allowed > LATE_LEAST_NS ? allowed : LATE_LEAST_NS);
@@ -662,7 +304,7 @@ static bool start_one(struct dv_job *job, struct dv_member *member, struct dv_ta
     struct dv_unit *unit = member->unit;
     uint64_t now = dv_now_ns();
     task->queued_ns = now;
-    if (!claim(job, member, &member->tally, now, task))
+    if (!dv_claim(job, member, &member->tally, now, task))
         return false;
     dv_task_begin(task, job, &member->loaded);
     if (!dv_task_aim(task)) {
@@ -674,7 +316,7 @@ static bool start_one(struct dv_job *job, struct dv_member *member, struct dv_ta
         *out_failed = unit->backend->start(unit->device, &task->partition) != DIVVY_OK;
     }
     if (*out_failed) {
-        condemn(job, unit, dv_error_text());
+        dv_ready_condemn(job, unit, dv_error_text());
         fail_task(job, member, task, DV_FAILED);
     } else if (unit->facts.staged) {
         take_off(job, task);
@@ -713,13 +355,13 @@ static void work_device(struct dv_job *job, struct dv_member *member)
         } else {
             if (outcome == DIVVY_LATE)
                 (void)dv_fail(DIVVY_DEVICE_LOST, "%s: a partition was not over at its deadline", unit->id);
-            condemn(job, unit, dv_error_text());
+            dv_ready_condemn(job, unit, dv_error_text());
             fail_task(job, member, task, outcome == DIVVY_LATE ? DV_LATE : DV_FAILED);
             failed = true;
         }
     }
     if (failed)
-        retire(job, unit, dv_error_text());
+        dv_ready_retire(job, unit, dv_error_text());
 }
 
 /* ---- */
@@ -728,7 +370,7 @@ void dv_work(struct dv_job *job, struct dv_member *member)
 {
     struct dv_here *here = dv_here(), before = *here;
     *here = (struct dv_here){.unit = member->unit, .job = job, .nested = before.job != NULL};
-    bool ready = make_ready(job, member);
+    bool ready = dv_ready_make(job, member);
     if (ready && job->prepares) {
         dv_job_account(job, 1, 0);
     } else if (ready && member->unit->core >= 0) {
@@ -751,7 +393,7 @@ size_t dv_work_relayed(struct dv_job *job, struct dv_member *member, struct dv_t
     *out_end_ns = job->submitted_ns; /* close enough to now, and much cheaper */
     /* Who tells of progress accounts for each partition, and then must have tallied it where others look. */
     struct dv_tally *tally = job->on_progress ? &member->tally : out_tally;
-    size_t computed = make_ready(job, member) ? work_core(job, member, tally, out_end_ns) : 0;
+    size_t computed = dv_ready_make(job, member) ? work_core(job, member, tally, out_end_ns) : 0;
     *here = (struct dv_here){0};
     return computed;
 }
