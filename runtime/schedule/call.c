@@ -92,6 +92,7 @@ static divvy_status resolve_arguments(struct dv_job *job, const void *args, size
     DV_TRY(copy_arguments(job, args, args_size));
     divvy_extent extents[DIVVY_PARAMETERS_MAX];
     kernel->extents(job->copied, job->count, extents);
+    size_t bytes = 0, whole_bytes = 0;
     bool has_folds = false, has_results = false, writes_in_place = false;
     for (unsigned k = 0; k < kernel->parameter_count; k++) {
         divvy_kind kind = kernel->parameters[k].kind;
@@ -100,9 +101,13 @@ static divvy_status resolve_arguments(struct dv_job *job, const void *args, size
         writes_in_place |= kind == DIVVY_KIND_inout;
         struct dv_argument argument;
         DV_TRY(resolve(job, k, &extents[k], &argument));
+        bytes += argument.bytes;
+        whole_bytes += kind == DIVVY_KIND_all ? argument.bytes : 0;
         if (memcmp(&job->arguments[k], &argument, sizeof argument) != 0)
             job->arguments[k] = argument;
     }
+    DV_UPDATE(job->bytes, bytes);
+    DV_UPDATE(job->whole_bytes, whole_bytes);
     DV_UPDATE(job->has_folds, has_folds);
     DV_UPDATE(job->has_results, has_results);
     DV_UPDATE(job->writes_in_place, writes_in_place);
@@ -257,8 +262,9 @@ static divvy_status set_up(struct dv_job *job, const void *args, size_t args_siz
                        kernel->name, job->parent->kernel->name);
 
     struct dv_plan *plan = &job->plan;
-    struct dv_last_call call = {kernel, job->count, plan->schedule, plan->partition,
-                                job->reproducible ? dv_blocks_size(job, job->crew->core_count > 0) : 0};
+    size_t block = job->reproducible ? dv_blocks_size(job, job->crew->core_count > 0) : 0;
+    struct dv_last_call call = {kernel, job->count, plan->schedule,  plan->partition,
+                                block,  job->bytes, job->whole_bytes};
     bool simple = !with->devices && !plan->schedule->takes;
     bool again = simple && dv_members_repeat(job, &call), laid_out = again;
     if (again) {
@@ -318,6 +324,7 @@ struct dv_job *dv_job_make_preparing(struct dv_crew *crew, const divvy_kernel *k
     memset(&job->last_call, 0, sizeof job->last_call);
     job->prepares = true;
     job->keeps_records = job->has_folds = job->has_results = false;
+    job->bytes = job->whole_bytes = 0;
     memset(job->arguments, 0, sizeof job->arguments);
     divvy_call_options with = {.name = "prepare", .reproducible = -1}; /* for devices of all kinds */
     const char *parameter;

@@ -13,11 +13,11 @@
  * What a staged device is late with is taken over by idle cores, see takeover.c. So its partitions may be large, the first
  * one too, while those of cores, which nobody takes over and whose launches cost next to nothing, remain small.
  *
- * Rates are learned by classes, corrected per device and job. The fixed cost a comes from a microbenchmark, never from
- * these times, since partitions shrink while cost varies with position, and both would be confused. A launch that
- * took little longer than a says nothing about the rate but how slow the device cannot be. That bound is as good as a
- * rate to begin with, since the next partition can only be over sooner than planned; so a device is measured in two or
- * three launches, none of which is an experiment only.
+ * Rates are learned by classes, corrected per device and job. The fixed cost a comes from a microbenchmark, and these
+ * times tell only how high it cannot be, since partitions shrink while cost varies with position, and both would be
+ * confused. A launch that took little longer than a says nothing about the rate but how slow the device cannot be. That
+ * bound is as good as a rate to begin with, since the next partition can only be over sooner than planned; so a device is
+ * measured in two or three launches, none of which is an experiment only.
  *
  * Every number here was chosen in simulated worlds, see schedule/worlds.h: show their table with each change. */
 #include "schedule/schedule.h"

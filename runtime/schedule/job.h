@@ -106,6 +106,7 @@ struct dv_last_call {
     const struct dv_schedule *schedule;
     size_t partition;
     size_t block;
+    size_t bytes, whole_bytes; /* of all arrays; of those that every partition reads: launches cost what these take */
 };
 
 struct dv_job {
@@ -113,6 +114,7 @@ struct dv_job {
     struct dv_crew *crew;
     const divvy_kernel *kernel;
     size_t count;
+    size_t bytes, whole_bytes; /* of all arrays, of those that every partition reads */
     bool has_folds, has_results, writes_in_place;
     bool timed;            /* somebody wants to know of each partition how long it took, not only of all together */
     struct dv_job *parent; /* whose kernel submitted it; kept by a reference */

@@ -84,20 +84,10 @@ static bool load(struct dv_job *job, struct dv_member *member)
     return true;
 }
 
-/* What every partition reads. */
-static double whole_bytes(const struct dv_job *job)
-{
-    size_t bytes = 0;
-    for (unsigned k = 0; k < job->kernel->parameter_count; k++)
-        if (job->kernel->parameters[k].kind == DIVVY_KIND_all)
-            bytes += job->arguments[k].bytes;
-    return (double)bytes;
-}
-
-/* How long it takes to send that to a unit. */
+/* How long it takes to send a unit what every partition reads. */
 static double upload_ns(const struct dv_job *job, const struct dv_unit *unit)
 {
-    return unit->rates.upload_bytes_per_s ? whole_bytes(job) * 1e9 / (double)unit->rates.upload_bytes_per_s : 0;
+    return unit->rates.upload_bytes_per_s ? (double)job->whole_bytes * 1e9 / (double)unit->rates.upload_bytes_per_s : 0;
 }
 
 /* What a partition costs before its first index. On the host that is a guess where whole arrays are read, at worst too
@@ -106,7 +96,7 @@ static double fixed_ns(const struct dv_job *job, const struct dv_member *member)
 {
     const struct dv_unit *unit = member->unit;
     double ns = (double)member->loaded.fixed_ns + (unit->core >= 0 ? CLAIM_NS : 0);
-    return unit->facts.staged ? ns : ns + whole_bytes(job) / REREAD_BYTES_PER_NS;
+    return unit->facts.staged ? ns : ns + (double)job->whole_bytes / REREAD_BYTES_PER_NS;
 }
 
 /* How long one index takes to be sent, and what becomes of it to come back. */

@@ -172,6 +172,52 @@ static void test_powers(void)
     free(y);
 }
 
+/* ---- Launches ---- */
+
+DIVVY_HOST_KERNEL(pick, (value, uint, entries), (all, uint, table, entries), (out, uint, y))
+{
+    DIVVY_FOR (i)
+        y[i] = table[i % entries];
+}
+
+static cJSON *profile_at(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    char *text = calloc(1, 1 << 22);
+    CHECK(file && fread(text, 1, (1 << 22) - 1, file) > 0);
+    if (file)
+        fclose(file);
+    cJSON *profile = cJSON_Parse(text);
+    free(text);
+    return profile;
+}
+
+/* What a launch on the first device of the `at`th job of a profile was taken to cost. */
+static double launch_ns(const char *path, int at)
+{
+    cJSON *profile = profile_at(path);
+    const cJSON *job = cJSON_GetArrayItem(cJSON_GetObjectItem(profile, "jobs"), at);
+    const cJSON *devices = cJSON_GetObjectItem(cJSON_GetObjectItem(job, "summary"), "devices");
+    double ns = cJSON_GetNumberValue(cJSON_GetObjectItem(cJSON_GetArrayItem(devices, 0), "fixed_ns"));
+    cJSON_Delete(profile);
+    return ns;
+}
+
+static void test_launches(const char *path)
+{
+    // On a core a launch costs more where every partition reads much, whatever the call before it read.
+    enum { MANY = 1 << 20, FEW = 16 };
+    uint *table = calloc(MANY, sizeof *table), *y = calloc(COUNT, sizeof *y);
+    divvy *dv = OPEN(.backend = "cpu", .threads = 1, .schedule = "static", .profile = path);
+    for (int call = 0; call < 3; call++)
+        STATUS(DIVVY_OK, divvy_run(dv, pick, COUNT, .entries = call == 1 ? MANY : FEW, .table = table, .y = y));
+    divvy_close(dv);
+    double few = launch_ns(path, 0);
+    CHECK(few > 0 && launch_ns(path, 1) > 10 * few && launch_ns(path, 2) == few);
+    free(table);
+    free(y);
+}
+
 /* ---- iterative ---- */
 
 /* Indices of the second half take long. */
@@ -228,16 +274,11 @@ static void test_iterative(void)
 /* Who computed what in the `at`th job of a profile, as text: by first index; and its schedule. */
 static char *divided(const char *path, int at)
 {
-    FILE *file = fopen(path, "r");
+    cJSON *profile = profile_at(path);
     char *text = calloc(1, 1 << 22);
-    CHECK(file && fread(text, 1, (1 << 22) - 1, file) > 0);
-    if (file)
-        fclose(file);
-    cJSON *profile = cJSON_Parse(text);
     const cJSON *job = cJSON_GetArrayItem(cJSON_GetObjectItem(profile, "jobs"), at), *partition;
     const cJSON *devices = cJSON_GetObjectItem(profile, "devices");
     size_t used = 0, next = 0, count = (size_t)cJSON_GetNumberValue(cJSON_GetObjectItem(job, "count"));
-    text[0] = 0;
     while (next < count) {
         size_t before = next;
         cJSON_ArrayForEach (partition, cJSON_GetObjectItem(job, "partitions")) {
@@ -460,6 +501,7 @@ int main(void)
     test_selection(path);
     test_refusals();
     test_powers();
+    test_launches(path);
     test_iterative();
     test_replay(path);
     test_replay_otherwise(path);
