@@ -30,7 +30,7 @@ void dv_ready_condemn(struct dv_job *job, struct dv_unit *unit, const char *erro
     if (dv_unit_is_retired(unit))
         return;
     tell_failure(job, unit, "retired", error);
-    atomic_store_explicit(&unit->state, DV_UNIT_RETIRED, memory_order_release);
+    dv_unit_condemn(unit, error);
 }
 
 void dv_ready_retire(struct dv_job *job, struct dv_unit *unit, const char *error)

@@ -66,7 +66,7 @@ divvy_status dv_unit_open(struct dv_unit *unit)
     case DV_UNIT_OPEN:
         return DIVVY_OK;
     case DV_UNIT_RETIRED:
-        return dv_fail(DIVVY_NO_DEVICE, "%s was retired", unit->id);
+        return dv_fail(DIVVY_NO_DEVICE, "%s was retired%s%s", unit->id, *unit->why ? ": " : "", unit->why);
     case DV_UNIT_CLOSED:
         break;
     }
@@ -111,6 +111,12 @@ const struct dv_load *dv_unit_load(struct dv_unit *unit, const divvy_kernel *ker
     atomic_store(&unit->build_ns, dv_now_ns() - begin);
     atomic_fetch_or(&unit->loaded_marks, mark_of(kernel));
     return load;
+}
+
+void dv_unit_condemn(struct dv_unit *unit, const char *why)
+{
+    snprintf(unit->why, sizeof unit->why, "%s", why);
+    atomic_store_explicit(&unit->state, DV_UNIT_RETIRED, memory_order_release);
 }
 
 void dv_unit_retire(struct dv_unit *unit)

@@ -41,6 +41,7 @@ struct dv_unit {
     _Atomic uint64_t build_ns;     /* what the last build cost; 0: not known */
     _Atomic uint64_t loaded_marks; /* a bit by hash of each kernel that was loaded: a hint */
     divvy_rates rates;             /* written before state becomes OPEN */
+    char why[256];                 /* it was retired; written before state becomes RETIRED */
 };
 
 /* A unit for `units` of the compute units of a found device (0: all of them). `core`: see there. NULL without
@@ -56,6 +57,9 @@ divvy_status dv_unit_open(struct dv_unit *unit);
 /* The kernel on this unit, loaded now if need be; a failure is remembered and never tried again. NULL only without
  * memory. Its worker only; the pointer is valid until the next call. */
 const struct dv_load *dv_unit_load(struct dv_unit *unit, const divvy_kernel *kernel);
+
+/* Nobody begins anything there any more, and whoever tries is told `why`. Its worker only. */
+void dv_unit_condemn(struct dv_unit *unit, const char *why);
 
 /* Leaves the device out for good: closes it. Its worker only. */
 void dv_unit_retire(struct dv_unit *unit);
