@@ -57,6 +57,7 @@ if(OCLGRIND)
     conformance(opencl_oclgrind_${loops}_values --quick --only contract --without threads opencl
       UNDER ${OCLGRIND} --uninitialized ENV ${oclgrind})
     set_tests_properties(conformance_opencl_oclgrind_${loops} conformance_opencl_oclgrind_${loops}_values PROPERTIES
+      LABELS "backend;driver"
       FAIL_REGULAR_EXPRESSION "Invalid (read|write);[Dd]ata race;Uninitialized (value|address|data);OCLGRIND FATAL ERROR")
   endforeach()
 endif()
