@@ -134,6 +134,9 @@ struct dv_job {
     unsigned models_version;       /* that its rates are of */
     char *copied;                  /* of the arguments */
     size_t copied_bytes, copied_capacity;
+    unsigned member_capacity;
+    unsigned member_count; /* grows when a device joins in the middle: under the pool's mutex */
+    struct dv_member *members;
 
     struct dv_split split;
 
@@ -176,10 +179,7 @@ struct dv_job {
     bool future_held;
     uint64_t context; /* the number of the context whose future it is */
 
-    uint64_t end_ns;       /* set before over */
-    unsigned member_count; /* under the pool's mutex; grows when a device joins in the middle */
-    unsigned member_capacity;
-    struct dv_member *members;
+    uint64_t end_ns; /* set before over */
 };
 
 static inline void dv_tally_add(struct dv_tally *into, const struct dv_tally *from)

@@ -486,7 +486,7 @@ divvy_status dv_pool_publish(struct dv_job *job, bool leads, bool *out_free)
 
 void dv_pool_open_up(struct dv_job *job)
 {
-    if (atomic_exchange(&job->quiet, false))
+    if (atomic_load_explicit(&job->quiet, memory_order_relaxed) && atomic_exchange(&job->quiet, false))
         announce();
 }
 

@@ -26,9 +26,9 @@ struct dv_seat {
     atomic_bool has_worker;            /* written under the pool's mutex, as the next */
     atomic_bool is_bound;              /* that worker, to the core */
     _Atomic(struct dv_crew *) engaged; /* whose box the worker watches, or will: see relay.h */
-    struct dv_box *box;                /* that box: the worker's own */
     pthread_t thread;
-    struct dv_bell left; /* the worker sleeps here while a visitor has its seat */
+    struct dv_bell left;             /* the worker sleeps here while a visitor has its seat */
+    _Alignas(64) struct dv_box *box; /* that it watches: the worker's own, which visitors do not write beside */
 };
 
 /* From where a thread waits for a job. */
