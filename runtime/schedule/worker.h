@@ -2,6 +2,7 @@
 #ifndef DV_WORKER_H
 #define DV_WORKER_H
 
+#include "base/thread.h"
 #include "schedule/job.h"
 
 /* Where this thread is: the unit it drives, the job whose kernel it runs, whether it is inside a callback. */
@@ -14,7 +15,12 @@ struct dv_here {
     divvy_status failure;
     char *failure_text;
 };
-struct dv_here *dv_here(void);
+extern DV_THREAD_LOCAL struct dv_here dv_this_thread;
+
+static inline struct dv_here *dv_here(void)
+{
+    return &dv_this_thread;
+}
 
 /* Works on a job as one of its members until there is nothing for it to do. The thread drives the member's unit, and
  * keeps the job by a reference. */
