@@ -56,15 +56,28 @@ static bool steal_farthest(struct dv_job *job, unsigned thief, size_t wanted, st
     return false;
 }
 
+/* Whether each device has its one part, and sees to it itself. */
+static bool all_come(struct dv_job *job)
+{
+    return job->plan.schedule->one_each && atomic_load(&job->unattended) == 0 && !dv_here()->nested;
+}
+
+/* Whether there is nothing more for a device that has had something: known without trying where all come. */
+static bool is_through(struct dv_job *job, unsigned m)
+{
+    return all_come(job) && m < job->split.home_count && dv_split_left(&job->split, m) == 0 &&
+           !dv_split_has_returned(&job->split);
+}
+
 /* Where the indices come from: see split.h. */
 static bool take(struct dv_job *job, unsigned m, size_t wanted, struct dv_range *out_range)
 {
     struct dv_split *split = &job->split;
     if (dv_split_take_returned(split, wanted, out_range))
         return true;
-    bool all_come = job->plan.schedule->one_each && atomic_load(&job->unattended) == 0 && !dv_here()->nested;
     if (is_core(job, m))
-        return dv_split_take_front(split, m, wanted, out_range) || (!all_come && steal_most(job, m, wanted, out_range));
+        return dv_split_take_front(split, m, wanted, out_range) ||
+               (!all_come(job) && steal_most(job, m, wanted, out_range));
     return (m < split->home_count && dv_split_take_back(split, m, wanted, out_range)) ||
            steal_farthest(job, m, wanted, out_range);
 }
@@ -161,7 +174,9 @@ bool dv_claim(struct dv_job *job, struct dv_member *member, const struct dv_tall
     atomic_init(&task->fate, DV_TASK_STARTING);
     struct news news = {false, false, false};
     bool taken;
-    if (!plan->schedule->adaptive && !member->unit->facts.staged) {
+    if (started && is_through(job, m)) {
+        taken = false;
+    } else if (!plan->schedule->adaptive && !member->unit->facts.staged) {
         struct dv_ask ask = plan->schedule->next(plan, m, now_ns, 0);
         if (!started && job->first_partition)
             ask = first_ask(job, m);

@@ -143,7 +143,7 @@ bool dv_split_take_back(struct dv_split *split, unsigned h, size_t wanted, struc
 
 bool dv_split_take_returned(struct dv_split *split, size_t wanted, struct dv_range *out_range)
 {
-    if (atomic_load_explicit(&split->returned_count, memory_order_acquire) == 0)
+    if (!dv_split_has_returned(split))
         return false;
     pthread_mutex_lock(&split->mutex);
     unsigned count = atomic_load_explicit(&split->returned_count, memory_order_relaxed);
@@ -190,7 +190,7 @@ size_t dv_split_unclaimed(struct dv_split *split)
     size_t left = 0;
     for (unsigned h = 0; h < split->home_count; h++)
         left += dv_split_left(split, h);
-    if (atomic_load_explicit(&split->returned_count, memory_order_acquire)) {
+    if (dv_split_has_returned(split)) {
         pthread_mutex_lock(&split->mutex);
         unsigned count = atomic_load_explicit(&split->returned_count, memory_order_relaxed);
         for (unsigned r = 0; r < count; r++)

@@ -56,6 +56,12 @@ bool dv_split_take_returned(struct dv_split *split, size_t wanted, struct dv_ran
 bool dv_split_take_front(struct dv_split *split, unsigned home, size_t wanted, struct dv_range *out_range);
 bool dv_split_take_back(struct dv_split *split, unsigned home, size_t wanted, struct dv_range *out_range);
 
+/* Whether some were returned and not taken since. */
+static inline bool dv_split_has_returned(struct dv_split *split)
+{
+    return atomic_load_explicit(&split->returned_count, memory_order_acquire) > 0;
+}
+
 /* Gives a range back, to be computed by somebody else. False: more came back than devices can fail. */
 bool dv_split_return(struct dv_split *split, struct dv_range range);
 
