@@ -12,19 +12,20 @@ static int by_start(const void *a, const void *b)
 void dv_job_record(struct dv_job *job, struct dv_job_record *out_record, struct dv_use *uses, struct dv_unit **units)
 {
     const struct dv_plan *plan = &job->plan;
-    *out_record = (struct dv_job_record){
-        .id = job->id,
-        .name = job->name,
-        .kernel = job->kernel->name,
-        .schedule = plan->schedule->name,
-        .count = job->count,
-        .block = job->blocks.size,
-        .start_ns = job->submitted_ns,
-        .end_ns = job->end_ns,
-        .status = job->status,
-        .error = job->error ? job->error : "",
-        .uses = uses,
-    };
+    out_record->id = job->id;
+    out_record->name = job->name;
+    out_record->kernel = job->kernel->name;
+    out_record->schedule = plan->schedule->name;
+    out_record->count = job->count;
+    out_record->block = job->blocks.size;
+    out_record->start_ns = job->submitted_ns;
+    out_record->end_ns = job->end_ns;
+    out_record->split_ns = out_record->combine_ns = 0;
+    out_record->status = job->status;
+    out_record->error = job->error ? job->error : "";
+    out_record->use_count = out_record->partition_count = 0;
+    out_record->uses = uses;
+    out_record->partitions = NULL;
     /* A device that fails now is left out of this job too, though it is over. */
     bool shared = job->member_count > job->crew->core_count;
     if (shared)
