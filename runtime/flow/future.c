@@ -2,6 +2,7 @@
 
 #include "base/status.h"
 #include "schedule/pool.h"
+#include "schedule/relay.h"
 #include "schedule/worker.h"
 
 #include <string.h>
@@ -86,8 +87,9 @@ static void see_through(struct dv_job *job, struct dv_place *place, bool may_be_
         atomic_store_explicit(&job->quiet, true, memory_order_relaxed);
     bool free;
     publish(job, place->leads && !job->prepares, &free);
+    bool at_once = !job->timed && dv_relay_has_called_all(job); /* then it is as good as still the moment of the call */
     if (member && free)
-        dv_work(job, member);
+        dv_work(job, member, at_once ? job->submitted_ns : 0);
     if (!dv_job_is_over(job))
         dv_pool_open_up(job);
     dv_pool_wait(job, place);

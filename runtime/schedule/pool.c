@@ -195,7 +195,7 @@ static void serve(struct dv_seat *seat, int core, unsigned seen)
     bool more = true;
     while (more && (job = pick(core, NULL, &member, &more)) != NULL) {
         dv_relay_engage(seat, job->crew, (unsigned)core);
-        dv_work(job, member);
+        dv_work(job, member, 0);
         dv_job_release(job);
         more = more || dv_bell_epoch(&dv_pool.work) != seen;
     }
@@ -240,7 +240,7 @@ static void *driver_main(void *argument)
         struct dv_job *job;
         bool more;
         while ((job = pick(-1, driver->unit, &member, &more)) != NULL) {
-            dv_work(job, member);
+            dv_work(job, member, 0);
             dv_job_release(job);
         }
         if (dv_bell_epoch(&dv_pool.work) == seen)
@@ -580,7 +580,7 @@ void dv_pool_wait(struct dv_job *job, struct dv_place *place)
             struct dv_member *member;
             struct dv_job *needed = pick_needed(job, place->core, &member);
             if (needed) {
-                dv_work(needed, member);
+                dv_work(needed, member, 0);
                 dv_job_release(needed);
                 continue;
             }

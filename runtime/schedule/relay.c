@@ -68,6 +68,11 @@ bool dv_relay_offer(struct dv_job *job)
         job->members[m].offered = true;
         job->offers++;
     }
+    return dv_relay_has_called_all(job);
+}
+
+bool dv_relay_has_called_all(const struct dv_job *job)
+{
     return job->offers + 1 == job->member_count;
 }
 

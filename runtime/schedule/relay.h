@@ -49,6 +49,9 @@ void dv_relay_recover(const struct dv_job *job);
 /* Visitor: offers a job that may run to every engaged worker. True: they are all that the job can use. */
 bool dv_relay_offer(struct dv_job *job);
 
+/* Visitor: whether every other member is on offer. */
+bool dv_relay_has_called_all(const struct dv_job *job);
+
 /* Visitor: whether there is an answer to collect. */
 bool dv_relay_answered(const struct dv_job *job);
 

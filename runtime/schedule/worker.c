@@ -362,7 +362,7 @@ static void work_device(struct dv_job *job, struct dv_member *member)
 
 /* ---- */
 
-void dv_work(struct dv_job *job, struct dv_member *member)
+void dv_work(struct dv_job *job, struct dv_member *member, uint64_t now_ns)
 {
     struct dv_here *here = dv_here(), before = *here;
     *here = (struct dv_here){.unit = member->unit, .job = job, .nested = before.job != NULL};
@@ -370,9 +370,9 @@ void dv_work(struct dv_job *job, struct dv_member *member)
     if (ready && job->prepares) {
         dv_job_account(job, 1, 0);
     } else if (ready && member->unit->core >= 0) {
-        uint64_t now = dv_now_ns();
-        size_t computed = work_core(job, member, &member->tally, &now);
-        dv_job_account(job, computed, now);
+        now_ns = now_ns ? now_ns : dv_now_ns();
+        size_t computed = work_core(job, member, &member->tally, &now_ns);
+        dv_job_account(job, computed, now_ns);
     } else if (ready) {
         atomic_store(&member->unit->busy, true);
         work_device(job, member);

@@ -23,8 +23,8 @@ static inline struct dv_here *dv_here(void)
 }
 
 /* Works on a job as one of its members until there is nothing for it to do. The thread drives the member's unit, and
- * keeps the job by a reference. */
-void dv_work(struct dv_job *job, struct dv_member *member);
+ * keeps the job by a reference. `now_ns`: the moment, or 0 to look at the clock if that matters. */
+void dv_work(struct dv_job *job, struct dv_member *member, uint64_t now_ns);
 
 /* The same for a core, but somebody else keeps the job and accounts for the indices whose number is returned and which
  * are tallied in *out_tally. */
