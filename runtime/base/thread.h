@@ -4,14 +4,6 @@
 
 #include <pthread.h>
 
-/* A variable of each thread that every call touches: found without a call. A library that is loaded late has room for
- * a few such bytes under glibc; elsewhere it might not load at all. */
-#ifdef __GLIBC__
-#define DV_THREAD_LOCAL _Thread_local __attribute__((tls_model("initial-exec")))
-#else
-#define DV_THREAD_LOCAL _Thread_local
-#endif
-
 /* Starts a thread that has every signal blocked from its first instruction on, and so have the threads that drivers start
  * from it: the program's handlers run in the program's threads alone. The errno of pthread_create. */
 int dv_thread_start(pthread_t *out_thread, void *(*main)(void *argument), void *argument);

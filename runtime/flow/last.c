@@ -1,7 +1,5 @@
 #include "flow/last.h"
 
-#include "base/thread.h"
-
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +17,7 @@ struct last {
 
 static pthread_key_t key;
 static pthread_once_t key_made = PTHREAD_ONCE_INIT;
-static DV_THREAD_LOCAL struct last *mine; /* the key is there for its destructor alone */
+static _Thread_local struct last *mine; /* the key is there for its destructor alone */
 
 static void drop_arrays(struct last *last)
 {
