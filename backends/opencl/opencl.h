@@ -171,7 +171,7 @@ void dv_cl_close(struct dv_cl_device *device);
 
 /* ---- prelude.c ---- */
 
-enum { DV_CL_PRELUDE_TEXTS = 7 };
+enum { DV_CL_PRELUDE_TEXTS = 6 };
 
 /* The texts to put in front of a kernel's for this device, in order; some may be empty. `folds`: the kernel has any. */
 void dv_cl_prelude(const struct dv_cl_device *device, const char *source, bool folds,

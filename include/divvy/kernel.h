@@ -230,6 +230,8 @@ typedef ulong uint64_t;
 #endif
 #endif
 
+#include <divvy/math.h>
+
 /* The names that OpenCL C has for these. A program with types of its own of these names says
  * DIVVY_NO_OPENCL_TYPES first. */
 #ifndef DIVVY_NO_OPENCL_TYPES

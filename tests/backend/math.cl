@@ -1,31 +1,9 @@
-/* The functions that the opencl backend may have its own text for. In OpenCL a vector goes the same way, since its type
- * chooses another function there. */
-#include <divvy/kernel.h>
+/* The functions of <divvy/math.h>. */
+#include "math_bodies.h"
 
-#if defined(__OPENCL_VERSION__)
-#define OF_VECTOR(f, v) f((float4)(v)).y
-#else
-#define OF_VECTOR(f, v) f(v)
-#endif
-
-DIVVY_KERNEL(exponentials, (in, float, x), (out, float, natural, 2), (out, float, binary, 2))
-{
-    DIVVY_FOR (i) {
-        natural[2 * i] = exp(x[i]);
-        natural[2 * i + 1] = OF_VECTOR(exp, x[i]);
-        binary[2 * i] = exp2(x[i]);
-        binary[2 * i + 1] = OF_VECTOR(exp2, x[i]);
-    }
-}
+DIVVY_KERNEL(exponentials, (in, float, x), (out, float, natural, 2), (out, float, binary, 2)){EXPONENTIALS}
 
 DIVVY_KERNEL(logarithms, (in, float, x), (out, float, natural, 2), (out, float, binary, 2), (out, float, decimal, 2))
 {
-    DIVVY_FOR (i) {
-        natural[2 * i] = log(x[i]);
-        natural[2 * i + 1] = OF_VECTOR(log, x[i]);
-        binary[2 * i] = log2(x[i]);
-        binary[2 * i + 1] = OF_VECTOR(log2, x[i]);
-        decimal[2 * i] = log10(x[i]);
-        decimal[2 * i + 1] = OF_VECTOR(log10, x[i]);
-    }
+    LOGARITHMS
 }

@@ -149,6 +149,29 @@ static void check_good(const char *cc)
     CHECK_EQ(shell("CC='%s' " COMPILE "two.cl -o again.o && CC='%s' " COMPILE "two.cl -o two.o && cmp two.o again.o",
                    cc, cc),
              0);
+
+    /* And with the flags that distributions compile everything with. */
+    CHECK_EQ(shell("CC='%s' " COMPILE "two.cl -o again.o --cflags -O2 && cmp two.o again.o", cc), 0);
+}
+
+/* gcc is told to make vectors of <divvy/math.h> where kernels call it, and nowhere else. */
+static void check_math(const char *cc)
+{
+    write_file("math.cl",
+               "#include <divvy/kernel.h>\n"
+               "static inline float grown(float x) { return exp(x); }\n"
+               "DIVVY_KERNEL(grow, (in, float, x), (out, float, y)) { DIVVY_FOR (i) y[i] = grown(x[i]); }\n");
+    write_file("plain.cl",
+               "#include <divvy/kernel.h>\n"
+               "static inline float my_exp(float x) { return x; }\n"
+               "DIVVY_KERNEL(keep, (in, float, x), (out, float, y)) { DIVVY_FOR (i) y[i] = my_exp(x[i]); }\n");
+    CHECK_EQ(shell("CC='%s' " COMPILE "math.cl -o x.o --verbose --fast-math", cc), 0);
+    CHECK(strstr(output, "-DDIVVY__MATH") || strstr(output, "-fveclib"));
+    CHECK_EQ(shell("CC='%s' " COMPILE "math.cl -o x.o --verbose", cc), 0);
+    CHECK(!strstr(output, "-DDIVVY__MATH"));
+    CHECK_EQ(shell("CC='%s' " COMPILE "plain.cl -o x.o --verbose --fast-math", cc), 0);
+    CHECK(!strstr(output, "-DDIVVY__MATH"));
+    CHECK_EQ(shell("rm x.o"), 0);
 }
 
 /* A mistake is told with the user's file and line, once, and an older object stays as it was. */
@@ -260,6 +283,7 @@ int main(void)
     for (size_t k = 0; k < sizeof compilers / sizeof *compilers; k++)
         if (shell("command -v %s", compilers[k]) == 0) {
             check_good(compilers[k]);
+            check_math(compilers[k]);
             check_mistake(compilers[k]);
         }
     check_refusals();

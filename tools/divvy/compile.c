@@ -74,6 +74,8 @@ struct compilation {
     const struct level *levels;
     size_t level_count;
 
+    bool calls_math; /* the kernels call what <divvy/math.h> has */
+
     char *folder;       /* temporary; NULL before it is made */
     char *partial;      /* the object file under its temporary name, beside the final one; NULL when there is none */
     struct words owned; /* every string made on the way */
@@ -500,13 +502,38 @@ static void plan_text(struct compilation *c, struct step *step)
     add(&step->command, in_folder(c, "text", ".cl"));
 }
 
+/* What serves <divvy/math.h> under gcc: two vectors in turn, so that one is computed while the other waits for its
+ * polynomials; and no reordering, which the header forbids but gcc forgets once it has made vectors. */
+static const char *const math_flags[] = {"-DDIVVY__MATH",
+                                         "-funroll-loops",
+                                         "--param=max-unroll-times=2",
+                                         "--param=max-unrolled-insns=2000",
+                                         "--param=max-average-unrolled-insns=2000",
+                                         "-fschedule-insns",
+                                         "-fsched-pressure",
+                                         "-fno-tree-reassoc"};
+
+/* Whether a text has the name of a function of <divvy/math.h>, before its bracket. */
+static bool names_math(const char *text)
+{
+    static const char *const names[] = {"exp(", "exp2(", "log(", "log2(", "log10("};
+    bool found = false;
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++)
+        for (const char *at = strstr(text, names[n]); at && !found; at = strstr(at + 1, names[n]))
+            found = at == text || !(isalnum((unsigned char)at[-1]) || at[-1] == '_');
+    return found;
+}
+
 /* The flags that make a kernel fast and its results trustworthy; kernels/README.md has the measurements. The caller's
  * flags may change the optimisation, but neither the arithmetic, which is part of what a kernel is, nor the level. */
 static void add_flags(struct compilation *c, struct words *command, const struct level *level)
 {
     add(command, "-std=c17");
     add(command, "-O3");
-    add_all(command, &c->cflags);
+    for (size_t i = 0; i < c->cflags.count; i++)
+        if (strcmp(c->cflags.word[i], "-O2") !=
+            0) /* which distributions say everywhere; loops would take twice as long */
+            add(command, c->cflags.word[i]);
     add(command, "-fPIC");
     add(command, "-fno-lto");
     add(command, c->fast_math ? "-ffast-math" : "-fno-fast-math");
@@ -526,6 +553,9 @@ static void add_flags(struct compilation *c, struct words *command, const struct
         add(command, "-mrecip=!vec-sqrt");
     if (c->fast_math && c->clang && c->level_count > 1)
         add(command, "-fveclib=libmvec");
+    if (c->fast_math && !c->clang && !widest && c->calls_math) /* at 512 bits glibc's are as good */
+        for (size_t i = 0; i < sizeof math_flags / sizeof *math_flags; i++)
+            add(command, math_flags[i]);
     add_preprocessor(c, command);
 }
 
@@ -586,11 +616,17 @@ static int carry_out(struct compilation *c, struct step *steps, size_t count)
 
 static int compile_forms(struct compilation *c)
 {
-    struct step steps[LEVELS_MAX + 1] = {0};
+    struct step steps[LEVELS_MAX] = {0}, expand = {0};
+    plan_text(c, &expand);
+    int status = carry_out(c, &expand, 1);
+    size_t bytes;
+    const char *kernels = status == GO_ON ? read_file(c, in_folder(c, "text", ".cl"), &bytes) : NULL;
+    if (!kernels)
+        return status == GO_ON ? FAILED : status;
+    c->calls_math = names_math(kernels);
     for (size_t i = 0; i < c->level_count; i++)
         plan_level(c, &steps[i], &c->levels[i]);
-    plan_text(c, &steps[c->level_count]);
-    return carry_out(c, steps, c->level_count + 1);
+    return carry_out(c, steps, c->level_count);
 }
 
 /* Writes the OpenCL text as a C array: a string literal would be too long for some compilers. */
