@@ -106,10 +106,9 @@ void dv_relay_collect(struct dv_job *job)
         const struct dv_box *box = &job->crew->boxes[m];
         if (member->offered && has_answered(box)) {
             settle(job, member);
-            if (box->accountable) { /* else somebody may be finishing the job now */
+            if (box->accountable) /* else somebody may be finishing the job now */
                 member->relayed = box->tally;
-                computed += box->tally.items;
-            }
+            computed += box->accountable;
             end_ns = box->end_ns > end_ns ? box->end_ns : end_ns;
         }
     }
@@ -204,7 +203,7 @@ bool dv_relay_serve(struct dv_seat *seat)
     __builtin_prefetch(&box->answer, 1);
     if (!atomic_compare_exchange_strong(&box->offer, &offer, offer | 1))
         return false;
-    box->accountable = dv_work_relayed(job, member, &box->tally, &box->end_ns) > 0;
+    box->accountable = dv_work_relayed(job, member, &box->tally, &box->end_ns);
     atomic_exchange(&box->answer, offer);
     if (atomic_load(&box->awaited))
         dv_pool_tell();

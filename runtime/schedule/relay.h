@@ -30,10 +30,10 @@ struct dv_box {
     _Atomic(struct dv_member *) member; /* of the job, this worker's */
     _Atomic(struct dv_home *) home;
 
-    /* Written by the worker, all in one line. */
+    /* Written by the worker. */
     _Alignas(128) atomic_uint answer; /* number of the last offer that was answered, twice */
-    bool accountable;                 /* the visitor is to account for what was tallied */
-    uint64_t end_ns;                  /* when it was done */
+    size_t accountable;               /* indices that it leaves to the visitor to account for */
+    uint64_t end_ns;                  /* when it had done them */
     struct dv_tally tally;
 };
 
