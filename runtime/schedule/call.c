@@ -242,6 +242,16 @@ static divvy_status begin_blocks(struct dv_job *job)
     return dv_blocks_begin(blocks, job->kernel, job->count) ? DIVVY_OK : dv_job_fail_memory(job->kernel);
 }
 
+/* Whether the object's next job can be had for the asking if the same call comes again: it is the cores' alone, and of
+ * its plan nothing changes while it runs. */
+static bool is_repeatable(const struct dv_job *job, const divvy_call_options *with)
+{
+    const struct dv_schedule *schedule = job->plan.schedule;
+    return !with->name && !with->schedule && !with->devices && !schedule->adaptive && !schedule->balances &&
+           !schedule->takes && !job->timed && !job->parent && !job->has_folds && !job->has_results &&
+           !job->blocks.size && !job->latecomers && job->member_count == job->crew->core_count;
+}
+
 static divvy_status set_up(struct dv_job *job, const void *args, size_t args_size, int core)
 {
     const divvy_kernel *kernel = job->kernel;
@@ -295,7 +305,19 @@ static divvy_status set_up(struct dv_job *job, const void *args, size_t args_siz
     DV_UPDATE(job->timed, plan->schedule->adaptive || job->deadline_ns || job->on_progress || job->crew->profile);
     if (simple && !again)
         job->last_call = call;
+    job->repeatable = is_repeatable(job, with);
     return DIVVY_OK;
+}
+
+/* Whether it comes, down to its arguments, and nothing was learned meanwhile. */
+static bool is_repeated(const struct dv_job *job, const divvy_kernel *kernel, size_t count, const void *args,
+                        size_t args_size, const struct dv_job *parent, int core)
+{
+    return job->repeatable && job->kernel == kernel && job->count == count && !parent && job->seated_core == core &&
+           args && job->copied_bytes == args_size && memcmp(job->copied, args, args_size) == 0 &&
+           job->models_version == dv_models_version(&job->crew->models) &&
+           job->member_count == atomic_load(&job->crew->unit_count) &&
+           (unsigned)atomic_load(&job->alive) == job->member_count;
 }
 
 struct dv_job *dv_job_make(struct dv_crew *crew, const divvy_kernel *kernel, size_t count, const void *args,
@@ -306,7 +328,15 @@ struct dv_job *dv_job_make(struct dv_crew *crew, const divvy_kernel *kernel, siz
         return NULL;
     if (core >= 0)
         dv_relay_recover(job);
+    bool repeated = is_repeated(job, kernel, count, args, args_size, parent, core);
     begin(job, kernel, count, parent);
+    if (repeated) {
+        dv_members_rewind(job);
+        dv_split_rewind(&job->split);
+        return job;
+    }
+    job->repeatable = false;
+    job->seated_core = core;
     if (dv_job_check_kernel(kernel, args_size) != DIVVY_OK) {
         job->kernel = NULL; /* nothing in it can be relied on */
         return fail_at_once(job, DIVVY_INVALID);
@@ -322,6 +352,7 @@ struct dv_job *dv_job_make_preparing(struct dv_crew *crew, const divvy_kernel *k
         return NULL;
     begin(job, kernel, 0, NULL);
     memset(&job->last_call, 0, sizeof job->last_call);
+    job->repeatable = false;
     job->prepares = true;
     job->keeps_records = job->has_folds = job->has_results = false;
     job->bytes = job->whole_bytes = 0;

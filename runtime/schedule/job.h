@@ -132,6 +132,8 @@ struct dv_job {
     bool joinable;                 /* a device that is found now may join; once in flight, under mutex */
     struct dv_last_call last_call; /* for whoever uses the object again; zero: nothing */
     unsigned models_version;       /* that its rates are of */
+    bool repeatable;               /* the very same call may have it again as it is */
+    int seated_core;               /* whose seat its maker held; -1: none */
     char *copied;                  /* of the arguments */
     size_t copied_bytes, copied_capacity;
     unsigned member_capacity;

@@ -268,6 +268,21 @@ bool dv_members_repeat(const struct dv_job *job, const struct dv_last_call *call
     return same;
 }
 
+static void rewind_member(struct dv_member *member)
+{
+    if (member->tally.partitions)
+        member->tally = (struct dv_tally){0};
+    if (member->relayed.partitions)
+        member->relayed = (struct dv_tally){0};
+    DV_UPDATE_ATOMIC(member->idle_at, 0);
+}
+
+void dv_members_rewind(struct dv_job *job)
+{
+    for (unsigned m = 0; m < job->member_count; m++)
+        rewind_member(&job->members[m]);
+}
+
 void dv_members_seat_again(struct dv_job *job, int core)
 {
     DV_UPDATE(job->joinable, job->latecomers && atomic_load(&job->crew->unprobed) > 0);
@@ -277,10 +292,7 @@ void dv_members_seat_again(struct dv_job *job, int core)
     int unattended = 0;
     for (unsigned m = 0; m < job->member_count; m++) {
         struct dv_member *member = &job->members[m];
-        if (member->tally.partitions)
-            member->tally = (struct dv_tally){0};
-        if (member->relayed.partitions)
-            member->relayed = (struct dv_tally){0};
+        rewind_member(member);
         DV_UPDATE(member->build_ns, 0);
         DV_UPDATE(member->ready_ns, 0);
         DV_UPDATE(member->jit_ns, 0);
@@ -289,7 +301,6 @@ void dv_members_seat_again(struct dv_job *job, int core)
         DV_UPDATE_ATOMIC(member->combine_ns, 0);
         DV_UPDATE(member->record_count, 0);
         DV_UPDATE(member->dropped_count, 0);
-        DV_UPDATE_ATOMIC(member->idle_at, 0);
         bool attended = is_attended(member->unit, core);
         DV_UPDATE_ATOMIC(member->attended, attended);
         unattended += !attended;

@@ -16,6 +16,9 @@ bool dv_members_repeat(const struct dv_job *job, const struct dv_last_call *call
 /* The members of a call that repeats: what they have counted is forgotten, and what others have learned is heard. */
 void dv_members_seat_again(struct dv_job *job, int core);
 
+/* Of the very same call: they only forget what they have counted. */
+void dv_members_rewind(struct dv_job *job);
+
 /* Homes for all members, as the schedule sizes them. False: no memory. */
 bool dv_members_lay_out(struct dv_job *job);
 

@@ -163,6 +163,44 @@ static void check_refusals(void)
     divvy_close(dv);
 }
 
+/* What the thread's last job counted, over all its devices. */
+static uint64_t items_of_last(divvy *dv)
+{
+    const divvy_report *report = divvy_last(dv);
+    uint64_t items = 0;
+    for (size_t k = 0; report && k < report->share_count; k++)
+        items += report->shares[k].items;
+    return items;
+}
+
+/* The very same call over and over, from the same arrays with other contents: each is a job of its own, also after one
+ * that failed, and one with other options, or of another thread, between. */
+static void check_repeats(const char *schedule)
+{
+    divvy *dv = OPEN(.backend = "cpu", .threads = -1, .schedule = schedule);
+    static int times[ROW + 1];
+    unsigned wrong = 0;
+    for (int k = 0; k < 400; k++) {
+        reset(times, ROW);
+        divvy_status status = k % 7 == 3   ? divvy_run(dv, refuse_last, ROW, .last = ROW - 1, .times = times)
+                              : k % 7 == 5 ? divvy_run(dv, count_up, ROW, .times = times, .with = {.partition = 5})
+                                           : divvy_run(dv, count_up, ROW, .times = times);
+        if (k % 7 == 3) {
+            wrong += status != DIVVY_KERNEL_FAILED;
+            reset(times, ROW);
+            wrong += divvy_run(dv, refuse_last, ROW, .last = ROW - 1, .times = times) != DIVVY_KERNEL_FAILED;
+        } else {
+            wrong += status != DIVVY_OK || !are(times, ROW, 1) || items_of_last(dv) != ROW;
+        }
+        if (k % 50 == 20 && k % 7 != 3) { /* another thread's job uses the object */
+            divvy_future *future = divvy_submit(dv, count_up, ROW, .times = times);
+            wrong += divvy_wait(future) != DIVVY_OK || !are(times, ROW, 2) || items_of_last(dv) != ROW;
+        }
+    }
+    CHECK_EQ(wrong, 0);
+    divvy_close(dv);
+}
+
 /* Folds of workers reach the caller. */
 static void check_folds(void)
 {
@@ -186,6 +224,8 @@ int main(void)
     check_busy();
     check_slow_worker();
     check_refusals();
+    check_repeats("static");
+    check_repeats("dynamic");
     check_folds();
     return check_summary();
 }
