@@ -64,6 +64,10 @@ void dv_last_remember(uint64_t context, struct dv_job *job)
     struct last *last = get();
     if (!last)
         return;
+    if (job->repeats && last->context == context && last->record.id == job->repeats) {
+        dv_job_record_again(job, &last->record);
+        return;
+    }
     last->context = 0;
     if (!job->kernel || job->prepares || !reserve(last, job->member_count ? job->member_count : 1))
         return;

@@ -328,9 +328,9 @@ struct dv_job *dv_job_make(struct dv_crew *crew, const divvy_kernel *kernel, siz
         return NULL;
     if (core >= 0)
         dv_relay_recover(job);
-    bool repeated = is_repeated(job, kernel, count, args, args_size, parent, core);
+    job->repeats = is_repeated(job, kernel, count, args, args_size, parent, core) ? job->id : 0;
     begin(job, kernel, count, parent);
-    if (repeated) {
+    if (job->repeats) {
         dv_members_rewind(job);
         dv_split_rewind(&job->split);
         return job;

@@ -145,6 +145,7 @@ struct dv_job {
     /* Constant after dv_job_make, and new in each. */
     _Alignas(64) uint64_t id;
     uint64_t submitted_ns, deadline_ns; /* 0: none */
+    uint64_t repeats;                   /* number of the job that was the very same call, just before; 0: none */
 
     _Alignas(64) atomic_size_t pending; /* what workers write, on a line of its own */
     atomic_int references;
@@ -317,6 +318,9 @@ struct dv_job *dv_job_make_failed(divvy_status status, const char *error);
 /* Fills a record of a job that is over or about to be, with `uses`, an array of member_count of the caller's; units[]
  * too, if not NULL. Partitions are left out. */
 void dv_job_record(struct dv_job *job, struct dv_job_record *out_record, struct dv_use *uses, struct dv_unit **units);
+
+/* Brings a record of the job that this one repeats up to this one. */
+void dv_job_record_again(const struct dv_job *job, struct dv_job_record *record);
 
 /* Hands a job that is about to be over to the profile, with its bound. */
 void dv_job_profile(struct dv_job *job);

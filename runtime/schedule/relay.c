@@ -109,7 +109,7 @@ void dv_relay_collect(struct dv_job *job)
             if (box->accountable) /* else somebody may be finishing the job now */
                 member->relayed = box->tally;
             computed += box->accountable;
-            end_ns = box->end_ns > end_ns ? box->end_ns : end_ns;
+            end_ns = box->tally.last_end_ns > end_ns ? box->tally.last_end_ns : end_ns;
         }
     }
     dv_job_account(job, computed, end_ns);
@@ -203,7 +203,7 @@ bool dv_relay_serve(struct dv_seat *seat)
     __builtin_prefetch(&box->answer, 1);
     if (!atomic_compare_exchange_strong(&box->offer, &offer, offer | 1))
         return false;
-    box->accountable = dv_work_relayed(job, member, &box->tally, &box->end_ns);
+    box->accountable = dv_work_relayed(job, member, &box->tally);
     atomic_exchange(&box->answer, offer);
     if (atomic_load(&box->awaited))
         dv_pool_tell();

@@ -33,9 +33,9 @@ struct dv_box {
     /* Written by the worker. */
     _Alignas(128) atomic_uint answer; /* number of the last offer that was answered, twice */
     size_t accountable;               /* indices that it leaves to the visitor to account for */
-    uint64_t end_ns;                  /* when it had done them */
     struct dv_tally tally;
 };
+_Static_assert(sizeof(struct dv_tally) + 2 * sizeof(size_t) <= 64, "an answer is one line of memory");
 
 /* Makes the boxes of a crew, one for each of its cores. NO_MEMORY. */
 divvy_status dv_relay_open(struct dv_crew *crew);

@@ -9,20 +9,48 @@ static int by_start(const void *a, const void *b)
     return x->start_ns < y->start_ns ? -1 : x->start_ns > y->start_ns;
 }
 
+/* What is new in every job. */
+static void record_call(struct dv_job_record *record, const struct dv_job *job)
+{
+    record->id = job->id;
+    record->start_ns = job->submitted_ns;
+    record->end_ns = job->end_ns;
+    record->status = job->status;
+    record->error = job->error ? job->error : "";
+}
+
+static void record_tally(struct dv_use *use, const struct dv_tally *tally)
+{
+    use->partitions = tally->partitions;
+    use->items = tally->items;
+    use->busy_ns = tally->busy_ns;
+    use->min_ns = tally->min_ns;
+    use->max_ns = tally->max_ns;
+    use->last_end_ns = tally->last_end_ns;
+}
+
+void dv_job_record_again(const struct dv_job *job, struct dv_job_record *record)
+{
+    record_call(record, job);
+    for (unsigned m = 0; m < job->member_count; m++) {
+        const struct dv_member *member = &job->members[m];
+        struct dv_use *use = &record->uses[member->use];
+        const struct dv_tally tally = dv_member_tally(member);
+        record_tally(use, &tally);
+        use->ready_ns = job->submitted_ns;
+    }
+}
+
 void dv_job_record(struct dv_job *job, struct dv_job_record *out_record, struct dv_use *uses, struct dv_unit **units)
 {
     const struct dv_plan *plan = &job->plan;
-    out_record->id = job->id;
+    record_call(out_record, job);
     out_record->name = job->name;
     out_record->kernel = job->kernel->name;
     out_record->schedule = plan->schedule->name;
     out_record->count = job->count;
     out_record->block = job->blocks.size;
-    out_record->start_ns = job->submitted_ns;
-    out_record->end_ns = job->end_ns;
     out_record->split_ns = out_record->combine_ns = 0;
-    out_record->status = job->status;
-    out_record->error = job->error ? job->error : "";
     out_record->use_count = out_record->partition_count = 0;
     out_record->uses = uses;
     out_record->partitions = NULL;
@@ -43,27 +71,19 @@ void dv_job_record(struct dv_job *job, struct dv_job_record *out_record, struct 
         if (units)
             units[out_record->use_count] = member->unit;
         member->use = (int)out_record->use_count;
-        uses[out_record->use_count++] = (struct dv_use){
-            .device = job->crew->profile_index[m],
-            .device_class = job->crew->class_of[m],
-            .partitions = tally.partitions,
-            .items = tally.items,
-            .busy_ns = tally.busy_ns,
-            .min_ns = tally.min_ns,
-            .max_ns = tally.max_ns,
-            .last_end_ns = tally.last_end_ns,
-            .jit_ns = member->jit_ns,
-            .copies_ns = ready && tally.partitions ? (uint64_t)pace->upload_ns : 0,
-            .wasted_ns = member->wasted_ns,
-            .fixed_ns = ready ? (uint64_t)pace->fixed_ns : 0,
-            .ready_ns = !ready             ? 0
-                        : member->ready_ns ? member->ready_ns
-                                           : job->submitted_ns,
-            .build_ns = ready ? member->build_ns : 0,
-            .ns_per_item = plan->rates[pace->rate].ns_per_item * pace->correction,
-            .parked = ready && pace->stand == DV_PARKED,
-            .retired = retired,
-        };
+        struct dv_use *use = &uses[out_record->use_count++];
+        use->device = job->crew->profile_index[m];
+        use->device_class = job->crew->class_of[m];
+        record_tally(use, &tally);
+        use->jit_ns = member->jit_ns;
+        use->copies_ns = ready && tally.partitions ? (uint64_t)pace->upload_ns : 0;
+        use->wasted_ns = member->wasted_ns;
+        use->fixed_ns = ready ? (uint64_t)pace->fixed_ns : 0;
+        use->ready_ns = !ready ? 0 : member->ready_ns ? member->ready_ns : job->submitted_ns;
+        use->build_ns = ready ? member->build_ns : 0;
+        use->ns_per_item = plan->rates[pace->rate].ns_per_item * pace->correction;
+        use->parked = ready && pace->stand == DV_PARKED;
+        use->retired = retired;
         out_record->split_ns += atomic_load_explicit(&member->split_ns, memory_order_relaxed);
         out_record->combine_ns += atomic_load_explicit(&member->combine_ns, memory_order_relaxed);
     }

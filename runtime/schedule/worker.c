@@ -191,6 +191,7 @@ static size_t work_core(struct dv_job *job, struct dv_member *member, struct dv_
     if (!job->timed && computed) {
         now = dv_now_ns();
         tally->busy_ns += now - *clock_ns;
+        tally->last_end_ns = now;
     }
     *clock_ns = now;
     return computed;
@@ -381,15 +382,15 @@ void dv_work(struct dv_job *job, struct dv_member *member, uint64_t now_ns)
     *here = before;
 }
 
-size_t dv_work_relayed(struct dv_job *job, struct dv_member *member, struct dv_tally *out_tally, uint64_t *out_end_ns)
+size_t dv_work_relayed(struct dv_job *job, struct dv_member *member, struct dv_tally *out_tally)
 {
     struct dv_here *here = dv_here();
     *here = (struct dv_here){.unit = member->unit, .job = job};
     *out_tally = (struct dv_tally){0};
-    *out_end_ns = job->submitted_ns; /* close enough to now, and much cheaper */
+    uint64_t now_ns = job->submitted_ns; /* close enough, and much cheaper to know */
     /* Who tells of progress accounts for each partition, and then must have tallied it where others look. */
     struct dv_tally *tally = job->on_progress ? &member->tally : out_tally;
-    size_t computed = dv_ready_make(job, member) ? work_core(job, member, tally, out_end_ns) : 0;
+    size_t computed = dv_ready_make(job, member) ? work_core(job, member, tally, &now_ns) : 0;
     *here = (struct dv_here){0};
     return computed;
 }

@@ -27,6 +27,6 @@ void dv_work(struct dv_job *job, struct dv_member *member, uint64_t now_ns);
 
 /* The same for a core, but somebody else keeps the job and accounts for the indices whose number is returned and which
  * are tallied in *out_tally. */
-size_t dv_work_relayed(struct dv_job *job, struct dv_member *member, struct dv_tally *out_tally, uint64_t *out_end_ns);
+size_t dv_work_relayed(struct dv_job *job, struct dv_member *member, struct dv_tally *out_tally);
 
 #endif
