@@ -309,13 +309,13 @@ static divvy_status set_up(struct dv_job *job, const void *args, size_t args_siz
     return DIVVY_OK;
 }
 
-/* Whether it comes, down to its arguments, and nothing was learned meanwhile. */
+/* Whether it comes, down to its arguments and the seat that its caller holds, and nothing was learned meanwhile. */
 static bool is_repeated(const struct dv_job *job, const divvy_kernel *kernel, size_t count, const void *args,
                         size_t args_size, const struct dv_job *parent, int core)
 {
-    return job->repeatable && job->kernel == kernel && job->count == count && !parent && job->seated_core == core &&
-           args && job->copied_bytes == args_size && memcmp(job->copied, args, args_size) == 0 &&
-           job->models_version == dv_models_version(&job->crew->models) &&
+    return job->repeatable && job->kernel == kernel && job->count == count && !parent && core >= 0 &&
+           job->seated_core == core && args && job->copied_bytes == args_size &&
+           memcmp(job->copied, args, args_size) == 0 && job->models_version == dv_models_version(&job->crew->models) &&
            job->member_count == atomic_load(&job->crew->unit_count) &&
            (unsigned)atomic_load(&job->alive) == job->member_count;
 }

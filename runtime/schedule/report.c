@@ -38,6 +38,7 @@ void dv_job_record_again(const struct dv_job *job, struct dv_job_record *record)
         const struct dv_tally tally = dv_member_tally(member);
         record_tally(use, &tally);
         use->ready_ns = job->submitted_ns;
+        use->ns_per_item = dv_plan_pace_ns(&job->plan, m);
     }
 }
 
@@ -81,7 +82,7 @@ void dv_job_record(struct dv_job *job, struct dv_job_record *out_record, struct 
         use->fixed_ns = ready ? (uint64_t)pace->fixed_ns : 0;
         use->ready_ns = !ready ? 0 : member->ready_ns ? member->ready_ns : job->submitted_ns;
         use->build_ns = ready ? member->build_ns : 0;
-        use->ns_per_item = plan->rates[pace->rate].ns_per_item * pace->correction;
+        use->ns_per_item = dv_plan_pace_ns(&job->plan, m);
         use->parked = ready && pace->stand == DV_PARKED;
         use->retired = retired;
         out_record->split_ns += atomic_load_explicit(&member->split_ns, memory_order_relaxed);

@@ -159,7 +159,7 @@ static void check_math(const char *cc)
 {
     write_file("math.cl",
                "#include <divvy/kernel.h>\n"
-               "static inline float grown(float x) { return exp(x); }\n"
+               "static inline float grown(float x) { return exp (x); }\n"
                "DIVVY_KERNEL(grow, (in, float, x), (out, float, y)) { DIVVY_FOR (i) y[i] = grown(x[i]); }\n");
     write_file("plain.cl",
                "#include <divvy/kernel.h>\n"

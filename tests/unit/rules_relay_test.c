@@ -32,6 +32,16 @@ DIVVY_HOST_KERNEL(refuse_last, (value, size_t, last), (inout, int, times))
     }
 }
 
+static atomic_int told;
+
+DIVVY_HOST_KERNEL(tell, (inout, int, times))
+{
+    DIVVY_FOR (i) {
+        times[i]++;
+        atomic_fetch_add(&told, 1);
+    }
+}
+
 /* Whether `count` elements are `wanted`, and not those behind them. */
 static bool are(const int *times, size_t count, int wanted)
 {
@@ -201,6 +211,26 @@ static void check_repeats(const char *schedule)
     divvy_close(dv);
 }
 
+/* The same of jobs that nobody waits for: those who waited for the one before are not waited for by the next. */
+static void check_repeats_behind(void)
+{
+    divvy *dv = OPEN(.backend = "cpu", .threads = -1, .schedule = "static");
+    static int times[ROW + 1];
+    for (int k = 0; k < 100; k++) {
+        reset(times, ROW);
+        for (int r = 0; r < 5; r++)
+            STATUS(DIVVY_OK, divvy_wait(divvy_submit(dv, tell, ROW, .times = times)));
+        atomic_store(&told, 0);
+        divvy_future *future = divvy_submit(dv, tell, ROW, .times = times);
+        for (int ms = 0; ms < 20000 && atomic_load(&told) < ROW; ms++)
+            sleep_ms(1);
+        CHECK_EQ(atomic_load(&told), ROW);
+        STATUS(DIVVY_OK, divvy_wait(future));
+        CHECK(are(times, ROW, 6));
+    }
+    divvy_close(dv);
+}
+
 /* Folds of workers reach the caller. */
 static void check_folds(void)
 {
@@ -226,6 +256,7 @@ int main(void)
     check_refusals();
     check_repeats("static");
     check_repeats("dynamic");
+    check_repeats_behind();
     check_folds();
     return check_summary();
 }

@@ -513,14 +513,17 @@ static const char *const math_flags[] = {"-DDIVVY__MATH",
                                          "-fsched-pressure",
                                          "-fno-tree-reassoc"};
 
-/* Whether a text has the name of a function of <divvy/math.h>, before its bracket. */
-static bool names_math(const char *text)
+/* Whether a text calls a function of <divvy/math.h>. */
+static bool calls_math(const char *text)
 {
-    static const char *const names[] = {"exp(", "exp2(", "log(", "log2(", "log10("};
+    static const char *const names[] = {"exp", "exp2", "log", "log2", "log10"};
     bool found = false;
     for (size_t n = 0; n < sizeof names / sizeof *names; n++)
-        for (const char *at = strstr(text, names[n]); at && !found; at = strstr(at + 1, names[n]))
-            found = at == text || !(isalnum((unsigned char)at[-1]) || at[-1] == '_');
+        for (const char *at = strstr(text, names[n]); at && !found; at = strstr(at + 1, names[n])) {
+            const char *behind = at + strlen(names[n]);
+            bool whole = at == text || !(isalnum((unsigned char)at[-1]) || at[-1] == '_');
+            found = whole && behind[strspn(behind, " \n")] == '(';
+        }
     return found;
 }
 
@@ -623,7 +626,7 @@ static int compile_forms(struct compilation *c)
     const char *kernels = status == GO_ON ? read_file(c, in_folder(c, "text", ".cl"), &bytes) : NULL;
     if (!kernels)
         return status == GO_ON ? FAILED : status;
-    c->calls_math = names_math(kernels);
+    c->calls_math = calls_math(kernels);
     for (size_t i = 0; i < c->level_count; i++)
         plan_level(c, &steps[i], &c->levels[i]);
     return carry_out(c, steps, c->level_count);
