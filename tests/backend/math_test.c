@@ -38,8 +38,19 @@ static void fill(unsigned round)
     memcpy(x, special, sizeof special);
 }
 
+/* Where forms have glibc's vectors under fast math instead, see kernels/README.md, that promises 4. */
+static double ulps_allowed(bool fast)
+{
+    const char *on = getenv("MATH_ON"), *level = getenv("DIVVY_CPU_LEVEL");
+    bool cores = on && strcmp(on, "cpu") == 0, own = level && strcmp(level, "x86-64-v4") != 0;
+#if defined(__clang__) || __GNUC__ < 12
+    own = false;
+#endif
+    return fast && cores && !own ? 4 : 3;
+}
+
 /* Devices may take numbers below FLT_MIN for 0. */
-static bool right(double exact, float value)
+static bool right(double exact, float value, double ulps)
 {
     float rounded = (float)exact;
     if (isnan(rounded))
@@ -50,18 +61,19 @@ static bool right(double exact, float value)
         return true;
     int exponent;
     frexp(exact, &exponent);
-    return fabs((double)value - exact) <= 3.0 * ldexp(1.0, exponent < -125 ? -149 : exponent - 24);
+    return fabs((double)value - exact) <= ulps * ldexp(1.0, exponent < -125 ? -149 : exponent - 24);
 }
 
 static void check_function(const struct function *f, bool fast)
 {
+    double ulps = ulps_allowed(fast);
     for (unsigned k = 0; k < 2 * COUNT; k++) {
         double of = (double)x[k / 2], exact = f->exact(of);
         if (fast && (!isfinite(of) || !isfinite((float)exact)))
             continue;
-        bool good = right(exact, f->values[k]);
+        bool good = right(exact, f->values[k], ulps);
         if (fabs(of) < (double)FLT_MIN && !good)
-            good = right(f->exact(of < 0.0 ? -0.0 : 0.0), f->values[k]);
+            good = right(f->exact(of < 0.0 ? -0.0 : 0.0), f->values[k], ulps);
         if (!good) {
             char text[200];
             snprintf(text, sizeof text, "%s%s(%a) is %a, not %a", fast ? "fast " : "", f->name, of,
