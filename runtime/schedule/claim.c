@@ -62,11 +62,35 @@ static bool all_come(struct dv_job *job)
     return job->plan.schedule->one_each && atomic_load(&job->unattended) == 0 && !dv_here()->nested;
 }
 
-/* Whether there is nothing more for a device that has had something: known without trying where all come. */
+bool dv_claim_is_through(struct dv_job *job)
+{
+    return all_come(job) && !dv_split_has_returned(&job->split);
+}
+
+/* Whether that is so of a device that has had something. */
 static bool is_through(struct dv_job *job, unsigned m)
 {
-    return all_come(job) && m < job->split.home_count && dv_split_left(&job->split, m) == 0 &&
-           !dv_split_has_returned(&job->split);
+    return m < job->split.home_count && dv_split_left(&job->split, m) == 0 && dv_claim_is_through(job);
+}
+
+bool dv_claim_home(struct dv_job *job, unsigned m, struct dv_range *out_range)
+{
+    size_t cap = job->plan.paces[m].cap;
+    return job->plan.schedule->one_each && !job->timed && !job->first_partition &&
+           (!cap || cap >= job->split.homes[m].count) && dv_split_take_front(&job->split, m, SIZE_MAX, out_range);
+}
+
+void dv_claim_undo(struct dv_job *job, unsigned m, size_t count)
+{
+    pthread_mutex_lock(&job->mutex);
+    bool stopped = atomic_load(&job->stopped); /* then what was not claimed is cancelled already */
+    if (!stopped)
+        dv_split_put_front(&job->split, m, count);
+    pthread_mutex_unlock(&job->mutex);
+    if (stopped)
+        dv_job_account(job, count, 0);
+    else
+        dv_job_recall(job);
 }
 
 /* Where the indices come from: see split.h. */

@@ -22,13 +22,13 @@ static void cut(const struct dv_argument *argument, const divvy_parameter *param
     out_slice->result = NULL;
 }
 
-void dv_task_begin(struct dv_task *task, struct dv_job *job, const divvy_loaded *loaded)
+void dv_task_begin(struct dv_task *task, struct dv_job *job, uint64_t id, const divvy_loaded *loaded)
 {
     const divvy_kernel *kernel = job->kernel;
     task->job = job;
     divvy_partition *partition = &task->partition; /* the rest of it is set for each of its ranges */
     partition->total = job->count;
-    partition->job = job->id;
+    partition->job = id;
     partition->kernel = kernel;
     partition->loaded = loaded->kernel;
     partition->slices = task->slices;

@@ -5,7 +5,7 @@
 #include "schedule/job.h"
 
 /* Fills in what all partitions of a job have in common on one device. */
-void dv_task_begin(struct dv_task *task, struct dv_job *job, const divvy_loaded *loaded);
+void dv_task_begin(struct dv_task *task, struct dv_job *job, uint64_t id, const divvy_loaded *loaded);
 
 /* And then what comes from the task's range, or from the first of its blocks: addresses, bytes, bases of slices;
  * partials with identities. False: no memory. */

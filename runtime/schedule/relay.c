@@ -1,6 +1,7 @@
 #include "schedule/relay.h"
 
 #include "base/status.h"
+#include "schedule/claim.h"
 #include "schedule/pool.h"
 #include "schedule/worker.h"
 
@@ -38,12 +39,9 @@ void dv_relay_close(struct dv_crew *crew)
 
 void dv_relay_recover(const struct dv_job *job)
 {
-    const struct dv_crew *crew = job->crew;
     __builtin_prefetch(&job->id, 1);
-    for (unsigned m = 0; crew->boxes && m < crew->core_count && m < job->split.home_count; m++) {
+    for (unsigned m = 0; m < job->crew->core_count && m < job->split.home_count; m++)
         __builtin_prefetch(&job->split.homes[m], 1);
-        __builtin_prefetch(&crew->boxes[m], 1);
-    }
 }
 
 static bool may_be_offered(const struct dv_job *job, unsigned m)
@@ -59,12 +57,17 @@ bool dv_relay_offer(struct dv_job *job)
         if (!may_be_offered(job, m))
             continue;
         struct dv_box *box = &crew->boxes[m];
+        struct dv_range range = {0};
+        dv_claim_home(job, m, &range);
         atomic_store_explicit(&box->job, job, memory_order_relaxed);
         atomic_store_explicit(&box->member, &job->members[m], memory_order_relaxed);
-        atomic_store_explicit(&box->home, &job->split.homes[m], memory_order_relaxed);
+        atomic_store_explicit(&box->id, job->id, memory_order_relaxed);
+        atomic_store_explicit(&box->submitted_ns, job->submitted_ns, memory_order_relaxed);
+        atomic_store_explicit(&box->first, range.first, memory_order_relaxed);
+        atomic_store_explicit(&box->count, range.count, memory_order_relaxed);
         atomic_store_explicit(&box->awaited, false, memory_order_relaxed);
-        unsigned last = atomic_load_explicit(&box->offer, memory_order_relaxed) & ~1u;
-        atomic_store_explicit(&box->offer, last + 2, memory_order_release);
+        unsigned last = atomic_load_explicit(&box->offer, memory_order_relaxed);
+        atomic_store_explicit(&box->offer, last + 1, memory_order_release);
         job->members[m].offered = true;
         job->offers++;
     }
@@ -79,7 +82,7 @@ bool dv_relay_has_called_all(const struct dv_job *job)
 /* Whether the worker has answered the offer that stands in its box. */
 static bool has_answered(const struct dv_box *box)
 {
-    unsigned offer = atomic_load_explicit(&box->offer, memory_order_relaxed) & ~1u;
+    unsigned offer = atomic_load_explicit(&box->offer, memory_order_relaxed);
     return atomic_load_explicit(&box->answer, memory_order_acquire) == offer;
 }
 
@@ -97,6 +100,14 @@ static void settle(struct dv_job *job, struct dv_member *member)
     job->offers--;
 }
 
+/* The worker did not touch the job. */
+static void take_back(struct dv_job *job, unsigned m)
+{
+    size_t count = atomic_load_explicit(&job->crew->boxes[m].count, memory_order_relaxed);
+    if (count > 0)
+        dv_claim_undo(job, m, count);
+}
+
 void dv_relay_collect(struct dv_job *job)
 {
     size_t computed = 0;
@@ -104,13 +115,17 @@ void dv_relay_collect(struct dv_job *job)
     for (unsigned m = 0; job->offers && m < job->crew->core_count; m++) {
         struct dv_member *member = &job->members[m];
         const struct dv_box *box = &job->crew->boxes[m];
-        if (member->offered && has_answered(box)) {
-            settle(job, member);
-            if (box->accountable) /* else somebody may be finishing the job now */
-                member->relayed = box->tally;
-            computed += box->accountable;
-            end_ns = box->tally.last_end_ns > end_ns ? box->tally.last_end_ns : end_ns;
+        if (!member->offered || !has_answered(box))
+            continue;
+        settle(job, member);
+        if (box->declined) {
+            take_back(job, m);
+            continue;
         }
+        if (box->accountable) /* else somebody may be finishing the job now */
+            member->relayed = box->tally;
+        computed += box->accountable;
+        end_ns = box->tally.last_end_ns > end_ns ? box->tally.last_end_ns : end_ns;
     }
     dv_job_account(job, computed, end_ns);
 }
@@ -122,10 +137,14 @@ bool dv_relay_withdraw(struct dv_job *job)
         struct dv_member *member = &job->members[m];
         struct dv_box *box = &job->crew->boxes[m];
         unsigned offer = atomic_load_explicit(&box->offer, memory_order_relaxed);
-        if (member->offered && !(offer & 1) && atomic_compare_exchange_strong(&box->offer, &offer, offer | 1)) {
-            settle(job, member);
-            withdrawn = true;
-        }
+        if (!member->offered || atomic_load_explicit(&box->withdrawn, memory_order_relaxed) == offer)
+            continue;
+        atomic_exchange(&box->withdrawn, offer);
+        if (atomic_load(&box->taken) == offer)
+            continue; /* there will be an answer */
+        settle(job, member);
+        take_back(job, m);
+        withdrawn = true;
     }
     return withdrawn;
 }
@@ -194,16 +213,22 @@ bool dv_relay_serve(struct dv_seat *seat)
     if (!box)
         return false;
     unsigned offer = atomic_load_explicit(&box->offer, memory_order_acquire);
-    if (offer & 1 || offer == atomic_load_explicit(&box->answer, memory_order_relaxed))
+    if (offer == box->seen)
         return false;
-    /* What it will need comes in while it takes the offer. If that was withdrawn, no harm is done. */
+    box->seen = offer;
+    /* If it was withdrawn, or another one comes meanwhile, this is not used. */
     struct dv_job *job = atomic_load_explicit(&box->job, memory_order_relaxed);
     struct dv_member *member = atomic_load_explicit(&box->member, memory_order_relaxed);
-    dv_job_prefetch(job, member, atomic_load_explicit(&box->home, memory_order_relaxed));
+    const struct dv_hand hand = {.id = atomic_load_explicit(&box->id, memory_order_relaxed),
+                                 .submitted_ns = atomic_load_explicit(&box->submitted_ns, memory_order_relaxed),
+                                 .first = atomic_load_explicit(&box->first, memory_order_relaxed),
+                                 .count = atomic_load_explicit(&box->count, memory_order_relaxed)};
+    __builtin_prefetch(job->arguments);
     __builtin_prefetch(&box->answer, 1);
-    if (!atomic_compare_exchange_strong(&box->offer, &offer, offer | 1))
-        return false;
-    box->accountable = dv_work_relayed(job, member, &box->tally);
+    atomic_exchange(&box->taken, offer);
+    box->declined = (int)(atomic_load(&box->withdrawn) - offer) >= 0;
+    if (!box->declined)
+        box->accountable = dv_work_relayed(job, member, &hand, &box->tally);
     atomic_exchange(&box->answer, offer);
     if (atomic_load(&box->awaited))
         dv_pool_tell();

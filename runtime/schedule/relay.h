@@ -3,8 +3,9 @@
  * A worker that has just worked for a crew keeps its seat for a while and watches its box there: it is engaged. The
  * visitor that leads the crew, and nobody else, puts jobs into the boxes; the worker takes the job out, works on it, and
  * answers with what it has done; the visitor accounts for it. Nobody else hears of it: no mutex, no reference, no bell.
- * What a worker does not take in time is withdrawn, and everybody is called the ordinary way. A visitor that wants the
- * seat of a worker which has nothing to do but watch takes the box from it, and with that the seat.
+ * What is new in each job lies in the box, under `static` the worker's partition too; all else is in the worker's cache
+ * since last time. What a worker does not take in time is withdrawn, and everybody is called the ordinary way. A visitor
+ * that wants the seat of a worker which has nothing to do but watch takes the box from it, and with that the seat.
  *
  *     caller   offer ----------------------> collect -> account       or  withdraw -> announce
  *                   \                       /
@@ -20,18 +21,27 @@ struct dv_seat;
 /* What the worker of a box does: something else; work that did not come by the relay; nothing but watch. */
 enum dv_watch { DV_WATCH_NONE, DV_WATCH_LATER, DV_WATCH_NOW };
 
-/* One worker's box in one crew. */
+/* One worker's box in one crew. A worker that takes an offer says so, and then looks whether it was withdrawn; a visitor
+ * that withdraws one says so, and then looks whether it was taken. Either may find that both were at it: then the worker
+ * leaves the job alone, and answers that. */
 struct dv_box {
-    /* Mostly written by the visitor. */
-    _Alignas(128) atomic_uint offer; /* number of the offer, twice; odd: taken, or withdrawn */
+    /* Mostly written by the visitor, all in one line. */
+    _Alignas(128) atomic_uint offer; /* its number */
+    atomic_uint withdrawn;           /* number of the last offer that was */
     _Atomic enum dv_watch watch;
     atomic_bool awaited;                /* the visitor sleeps until there is an answer */
-    _Atomic(struct dv_job *) job;       /* of the offer */
+    _Atomic(struct dv_job *) job;       /* of the offer, as what follows */
     _Atomic(struct dv_member *) member; /* of the job, this worker's */
-    _Atomic(struct dv_home *) home;
+    _Atomic uint64_t id, submitted_ns;  /* see dv_hand */
+    _Atomic size_t first, count;
 
-    /* Written by the worker. */
-    _Alignas(128) atomic_uint answer; /* number of the last offer that was answered, twice */
+    /* Written by the worker; read by the visitor only when it withdraws. */
+    _Alignas(128) atomic_uint taken; /* number of the last offer that was */
+    unsigned seen;                   /* number of the last offer that was looked at */
+
+    /* Written by the worker, all in one line. */
+    _Alignas(128) atomic_uint answer; /* number of the last offer that was answered */
+    bool declined;                    /* left alone */
     size_t accountable;               /* indices that it leaves to the visitor to account for */
     struct dv_tally tally;
 };

@@ -125,6 +125,16 @@ bool dv_split_take_front(struct dv_split *split, unsigned h, size_t wanted, stru
     return false;
 }
 
+void dv_split_put_front(struct dv_split *split, unsigned h, size_t count)
+{
+    struct dv_home *home = &split->homes[h];
+    uint64_t grains = (count + split->grain - 1) / split->grain;
+    uint64_t span = atomic_load_explicit(&home->span, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&home->span, &span, pack(front_of(span) - grains, back_of(span)),
+                                                  memory_order_acq_rel, memory_order_relaxed))
+        continue;
+}
+
 bool dv_split_take_back(struct dv_split *split, unsigned h, size_t wanted, struct dv_range *out_range)
 {
     struct dv_home *home = &split->homes[h];

@@ -62,6 +62,9 @@ static inline bool dv_split_has_returned(struct dv_split *split)
     return atomic_load_explicit(&split->returned_count, memory_order_acquire) > 0;
 }
 
+/* Puts back what was taken from the front of a home last, as if it never was. */
+void dv_split_put_front(struct dv_split *split, unsigned home, size_t count);
+
 /* Gives a range back, to be computed by somebody else. False: more came back than devices can fail. */
 bool dv_split_return(struct dv_split *split, struct dv_range range);
 

@@ -169,16 +169,21 @@ static uint64_t run_here(struct dv_job *job, struct dv_member *member, struct dv
     return end;
 }
 
-/* *clock_ns: the moment, before and after. Partitions are accounted for together, when there is nothing more to claim: a
- * counter that all cores write is what small partitions would wait for. They would wait for the clock too. */
-static size_t work_core(struct dv_job *job, struct dv_member *member, struct dv_tally *tally, uint64_t *clock_ns)
+/* `hand`: what the core has of the job already. *clock_ns: the moment, before and after. Partitions are accounted for
+ * together, when there is nothing more to claim: a counter that all cores write is what small partitions would wait for.
+ * They would wait for the clock too. */
+static size_t work_core(struct dv_job *job, struct dv_member *member, const struct dv_hand *hand,
+                        struct dv_tally *tally, uint64_t *clock_ns)
 {
     struct dv_task task;
-    dv_task_begin(&task, job, &member->loaded);
+    dv_task_begin(&task, job, hand->id, &member->loaded);
     task.decision = (struct dv_decision){0};
+    task.range = (struct dv_range){hand->first, hand->count, 1};
+    task.ask = (struct dv_ask){.count = hand->count, .requested = hand->count, .reason = DV_SHARE};
     uint64_t now = *clock_ns;
     size_t computed = 0;
-    while (dv_claim(job, member, tally, now, &task)) {
+    bool handed = hand->count > 0, more = handed || dv_claim(job, member, tally, now, &task);
+    while (more) {
         task.queued_ns = task.start_ns = now;
         now = run_here(job, member, tally, &task);
         computed += task.range.count;
@@ -187,6 +192,7 @@ static size_t work_core(struct dv_job *job, struct dv_member *member, struct dv_
             dv_progress_tell(job);
             computed = 0;
         }
+        more = !(handed && dv_claim_is_through(job)) && dv_claim(job, member, tally, now, &task);
     }
     if (!job->timed && computed) {
         now = dv_now_ns();
@@ -303,7 +309,7 @@ static bool start_one(struct dv_job *job, struct dv_member *member, struct dv_ta
     task->queued_ns = now;
     if (!dv_claim(job, member, &member->tally, now, task))
         return false;
-    dv_task_begin(task, job, &member->loaded);
+    dv_task_begin(task, job, job->id, &member->loaded);
     if (!dv_task_aim(task)) {
         dv_error_set("no memory for a partition");
         *out_failed = true;
@@ -372,7 +378,7 @@ void dv_work(struct dv_job *job, struct dv_member *member, uint64_t now_ns)
         dv_job_account(job, 1, 0);
     } else if (ready && member->unit->core >= 0) {
         now_ns = now_ns ? now_ns : dv_now_ns();
-        size_t computed = work_core(job, member, &member->tally, &now_ns);
+        size_t computed = work_core(job, member, &(struct dv_hand){.id = job->id}, &member->tally, &now_ns);
         dv_job_account(job, computed, now_ns);
     } else if (ready) {
         atomic_store(&member->unit->busy, true);
@@ -382,15 +388,20 @@ void dv_work(struct dv_job *job, struct dv_member *member, uint64_t now_ns)
     *here = before;
 }
 
-size_t dv_work_relayed(struct dv_job *job, struct dv_member *member, struct dv_tally *out_tally)
+size_t dv_work_relayed(struct dv_job *job, struct dv_member *member, const struct dv_hand *hand,
+                       struct dv_tally *out_tally)
 {
     struct dv_here *here = dv_here();
     *here = (struct dv_here){.unit = member->unit, .job = job};
     *out_tally = (struct dv_tally){0};
-    uint64_t now_ns = job->submitted_ns; /* close enough, and much cheaper to know */
+    uint64_t now_ns = hand->submitted_ns; /* close enough, and much cheaper to know */
     /* Who tells of progress accounts for each partition, and then must have tallied it where others look. */
     struct dv_tally *tally = job->on_progress ? &member->tally : out_tally;
-    size_t computed = dv_ready_make(job, member) ? work_core(job, member, tally, &now_ns) : 0;
+    size_t computed = 0;
+    if (dv_ready_make(job, member))
+        computed = work_core(job, member, hand, tally, &now_ns);
+    else if (hand->count > 0)
+        dv_claim_undo(job, dv_job_index_of(job, member), hand->count);
     *here = (struct dv_here){0};
     return computed;
 }

@@ -25,8 +25,15 @@ static inline struct dv_here *dv_here(void)
  * keeps the job by a reference. `now_ns`: the moment, or 0 to look at the clock if that matters. */
 void dv_work(struct dv_job *job, struct dv_member *member, uint64_t now_ns);
 
+/* What a core is handed of a job: what is new in each, so that it need not look. */
+struct dv_hand {
+    uint64_t id, submitted_ns;
+    size_t first, count; /* a range that was claimed for it; count 0: none was */
+};
+
 /* The same for a core, but somebody else keeps the job and accounts for the indices whose number is returned and which
  * are tallied in *out_tally. */
-size_t dv_work_relayed(struct dv_job *job, struct dv_member *member, struct dv_tally *out_tally);
+size_t dv_work_relayed(struct dv_job *job, struct dv_member *member, const struct dv_hand *hand,
+                       struct dv_tally *out_tally);
 
 #endif

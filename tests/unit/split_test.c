@@ -218,6 +218,13 @@ static void test_places(void)
     CHECK(!dv_split_take_front(&split, 0, 1, &range));
     CHECK(!dv_split_take_back(&split, 0, 1, &range));
 
+    /* What was taken from the front last goes back as if it never was; also the cut grain at the end. */
+    dv_split_put_front(&split, 0, 30);
+    CHECK(dv_split_take_back(&split, 0, 5, &range));
+    check_range(range, 35, 5, 1);
+    CHECK(dv_split_take_front(&split, 0, SIZE_MAX, &range));
+    check_range(range, 10, 25, 1);
+
     /* An empty home gives nothing; another begins where the one before it ends. */
     CHECK(!dv_split_take_front(&split, 1, 1, &range));
     CHECK(dv_split_take_front(&split, 2, 1, &range));
@@ -248,6 +255,16 @@ static void test_places(void)
     check_range(range, 0, 10 * split.grain, 1);
     CHECK(dv_split_take_front(&split, 0, 1, &range));
     check_range(range, 10 * split.grain, split.grain, 1);
+    dv_split_fini(&split);
+
+    dv_split_init(&split);
+    CHECK(dv_split_lay_out(&split, 10, 1, (size_t[]){10}));
+    dv_split_align(&split, 4);
+    CHECK(dv_split_take_front(&split, 0, SIZE_MAX, &range));
+    dv_split_put_front(&split, 0, range.count);
+    CHECK_EQ(dv_split_left(&split, 0), 10);
+    CHECK(dv_split_take_front(&split, 0, SIZE_MAX, &range));
+    check_range(range, 0, 10, 1);
     dv_split_fini(&split);
 }
 
