@@ -1,16 +1,41 @@
 #include "base/status.h"
 
 #include "base/log.h"
+#include "base/thread.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* Long enough for the end of a build log. */
-static _Thread_local char error_text[DV_ERROR_BYTES];
+static pthread_key_t key;
+static pthread_once_t key_made = PTHREAD_ONCE_INIT;
+static DV_THREAD_LOCAL char *error_text; /* DV_ERROR_BYTES, made by the first error; the key is there to free it */
+
+/* Others' destructors may still come to errors. */
+static void forget(void *text)
+{
+    error_text = NULL;
+    free(text);
+}
+
+static void make_key(void)
+{
+    pthread_key_create(&key, forget);
+}
+
+static bool reserve_text(void)
+{
+    if (!error_text) {
+        pthread_once(&key_made, make_key);
+        error_text = calloc(1, DV_ERROR_BYTES);
+        pthread_setspecific(key, error_text);
+    }
+    return error_text != NULL;
+}
 
 divvy_status dv_fail_v(divvy_status status, const char *prefix, const char *format, va_list values)
 {
-    char text[sizeof error_text];
+    char text[DV_ERROR_BYTES];
     int used = prefix ? snprintf(text, sizeof text, "%s: ", prefix) : 0;
     vsnprintf(text + used, sizeof text - (size_t)used, format, values);
     dv_error_set(text);
@@ -29,12 +54,14 @@ divvy_status dv_fail(divvy_status status, const char *format, ...)
 
 const char *dv_error_text(void)
 {
-    return error_text;
+    return error_text ? error_text : "";
 }
 
 void dv_error_set(const char *text)
 {
-    size_t length = strnlen(text, sizeof error_text - 1);
+    if (!reserve_text())
+        return;
+    size_t length = strnlen(text, DV_ERROR_BYTES - 1);
     memmove(error_text, text, length);
     error_text[length] = 0;
     dv_log_clean(error_text, "\n\t");
@@ -54,5 +81,5 @@ const char *divvy_status_name(divvy_status status)
 
 const char *divvy_error(void)
 {
-    return error_text;
+    return dv_error_text();
 }

@@ -4,6 +4,15 @@
 
 #include <pthread.h>
 
+/* A few bytes of each thread that every call touches: found without a call. glibc keeps room for them where a library is
+ * loaded late (dlopen) as long as all of the library's fit, so nothing large may be one of a thread; elsewhere it might
+ * not load at all. */
+#ifdef __GLIBC__
+#define DV_THREAD_LOCAL _Thread_local __attribute__((tls_model("initial-exec")))
+#else
+#define DV_THREAD_LOCAL _Thread_local
+#endif
+
 /* Starts a thread that has every signal blocked from its first instruction on, and so have the threads that drivers start
  * from it: the program's handlers run in the program's threads alone. The errno of pthread_create. */
 int dv_thread_start(pthread_t *out_thread, void *(*main)(void *argument), void *argument);

@@ -1,5 +1,7 @@
 #include "flow/last.h"
 
+#include "base/thread.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +19,7 @@ struct last {
 
 static pthread_key_t key;
 static pthread_once_t key_made = PTHREAD_ONCE_INIT;
-static _Thread_local struct last *mine; /* the key is there for its destructor alone */
+static DV_THREAD_LOCAL struct last *mine; /* the key is there for its destructor alone */
 
 static void drop_arrays(struct last *last)
 {
@@ -28,6 +30,7 @@ static void drop_arrays(struct last *last)
 
 static void forget(void *memory)
 {
+    mine = NULL; /* others' destructors may still run jobs */
     drop_arrays(memory);
     free(memory);
 }

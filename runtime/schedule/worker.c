@@ -16,7 +16,7 @@ static const uint64_t ASSUMED_PROBE_NS = 100000000, ASSUMED_OPEN_NS = 50000000, 
 /* A staged device is late after ten times the expected time, at least a second; ten seconds if never measured. */
 static const uint64_t LATE_FACTOR = 10, LATE_LEAST_NS = 1000000000, LATE_UNKNOWN_NS = UINT64_C(10000000000);
 
-_Thread_local struct dv_here dv_this_thread;
+DV_THREAD_LOCAL struct dv_here dv_this_thread;
 
 /* ---- Settling ---- */
 

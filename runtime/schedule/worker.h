@@ -2,6 +2,7 @@
 #ifndef DV_WORKER_H
 #define DV_WORKER_H
 
+#include "base/thread.h"
 #include "schedule/job.h"
 
 /* Where this thread is: the unit it drives, the job whose kernel it runs, whether it is inside a callback. */
@@ -14,7 +15,7 @@ struct dv_here {
     divvy_status failure;
     char *failure_text;
 };
-extern _Thread_local struct dv_here dv_this_thread;
+extern DV_THREAD_LOCAL struct dv_here dv_this_thread;
 
 static inline struct dv_here *dv_here(void)
 {

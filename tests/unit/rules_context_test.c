@@ -385,6 +385,36 @@ static void check_idle(void)
     divvy_close(dv);
 }
 
+/* What a thread keeps for divvy_error and divvy_last goes when it ends, and comes back for what still runs then. */
+static pthread_key_t last_words;
+
+static void speak_last(void *times)
+{
+    STATUS(DIVVY_INVALID, divvy_run(NULL, toil, 10, .y = NULL));
+    CHECK_HAS(divvy_error(), "\"y\" is NULL");
+    check_toil(NULL);
+    CHECK(divvy_last(NULL) != NULL);
+    if (--*(int *)times > 0)
+        pthread_setspecific(last_words, times);
+}
+
+static void *end_talking(void *times)
+{
+    check_toil(NULL);
+    pthread_setspecific(last_words, times);
+    return NULL;
+}
+
+static void check_thread_end(void)
+{
+    pthread_t thread;
+    pthread_key_create(&last_words, speak_last);
+    pthread_create(&thread, NULL, end_talking, &(int){3});
+    pthread_join(thread, NULL);
+    pthread_key_delete(last_words);
+    divvy_close(NULL);
+}
+
 int main(void)
 {
     limit_time(200);
@@ -396,6 +426,7 @@ int main(void)
     CHECK(in_child(fail_to_probe));
     check_failed();
     check_default();
+    check_thread_end();
     check_close();
     check_profile();
     if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
