@@ -67,6 +67,7 @@ bool dv_relay_offer(struct dv_job *job)
         atomic_store_explicit(&box->count, range.count, memory_order_relaxed);
         atomic_store_explicit(&box->awaited, false, memory_order_relaxed);
         unsigned last = atomic_load_explicit(&box->offer, memory_order_relaxed);
+        atomic_store_explicit(&box->withdrawn, last, memory_order_relaxed);
         atomic_store_explicit(&box->offer, last + 1, memory_order_release);
         job->members[m].offered = true;
         job->offers++;
@@ -226,7 +227,7 @@ bool dv_relay_serve(struct dv_seat *seat)
     __builtin_prefetch(job->arguments);
     __builtin_prefetch(&box->answer, 1);
     atomic_exchange(&box->taken, offer);
-    box->declined = (int)(atomic_load(&box->withdrawn) - offer) >= 0;
+    box->declined = atomic_load(&box->withdrawn) != offer - 1;
     if (!box->declined)
         box->accountable = dv_work_relayed(job, member, &hand, &box->tally);
     atomic_exchange(&box->answer, offer);

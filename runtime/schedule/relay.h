@@ -27,7 +27,7 @@ enum dv_watch { DV_WATCH_NONE, DV_WATCH_LATER, DV_WATCH_NOW };
 struct dv_box {
     /* Mostly written by the visitor, all in one line. */
     _Alignas(128) atomic_uint offer; /* its number */
-    atomic_uint withdrawn;           /* number of the last offer that was */
+    atomic_uint withdrawn;           /* number of the last offer that was, or of the one before */
     _Atomic enum dv_watch watch;
     atomic_bool awaited;                /* the visitor sleeps until there is an answer */
     _Atomic(struct dv_job *) job;       /* of the offer, as what follows */
