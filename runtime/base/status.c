@@ -8,6 +8,7 @@
 #include <string.h>
 
 static pthread_key_t key;
+static bool has_key; /* else the text stays when its thread ends */
 static pthread_once_t key_made = PTHREAD_ONCE_INIT;
 static DV_THREAD_LOCAL char *error_text; /* DV_ERROR_BYTES, made by the first error; the key is there to free it */
 
@@ -20,7 +21,7 @@ static void forget(void *text)
 
 static void make_key(void)
 {
-    pthread_key_create(&key, forget);
+    has_key = pthread_key_create(&key, forget) == 0;
 }
 
 static bool reserve_text(void)
@@ -28,7 +29,8 @@ static bool reserve_text(void)
     if (!error_text) {
         pthread_once(&key_made, make_key);
         error_text = calloc(1, DV_ERROR_BYTES);
-        pthread_setspecific(key, error_text);
+        if (has_key)
+            pthread_setspecific(key, error_text);
     }
     return error_text != NULL;
 }

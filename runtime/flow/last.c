@@ -18,6 +18,7 @@ struct last {
 };
 
 static pthread_key_t key;
+static bool has_key; /* else what is remembered stays when its thread ends */
 static pthread_once_t key_made = PTHREAD_ONCE_INIT;
 static DV_THREAD_LOCAL struct last *mine; /* the key is there for its destructor alone */
 
@@ -37,7 +38,7 @@ static void forget(void *memory)
 
 static void make_key(void)
 {
-    pthread_key_create(&key, forget);
+    has_key = pthread_key_create(&key, forget) == 0;
 }
 
 static bool reserve(struct last *last, unsigned count)
@@ -57,7 +58,8 @@ static struct last *get(void)
     if (!mine) {
         pthread_once(&key_made, make_key);
         mine = calloc(1, sizeof *mine);
-        pthread_setspecific(key, mine);
+        if (has_key)
+            pthread_setspecific(key, mine);
     }
     return mine;
 }

@@ -195,6 +195,7 @@ static void serve(struct dv_seat *seat, int core, unsigned seen)
     bool more = true;
     while (more && (job = pick(core, NULL, &member, &more)) != NULL) {
         dv_relay_engage(seat, job->crew, (unsigned)core);
+        dv_relay_serve(seat); /* first, since it may be a part of this job */
         dv_work(job, member, 0);
         dv_job_release(job);
         more = more || dv_bell_epoch(&dv_pool.work) != seen;

@@ -84,7 +84,7 @@ bool dv_relay_has_called_all(const struct dv_job *job)
 static bool has_answered(const struct dv_box *box)
 {
     unsigned offer = atomic_load_explicit(&box->offer, memory_order_relaxed);
-    return atomic_load_explicit(&box->answer, memory_order_acquire) == offer;
+    return atomic_load(&box->answer) == offer; /* in one order with `awaited` */
 }
 
 bool dv_relay_answered(const struct dv_job *job)

@@ -19,27 +19,36 @@ static void record_call(struct dv_job_record *record, const struct dv_job *job)
     record->error = job->error ? job->error : "";
 }
 
-static void record_tally(struct dv_use *use, const struct dv_tally *tally)
+/* What a member has done, and how it stands. */
+static void record_use(struct dv_use *use, const struct dv_job *job, unsigned m)
 {
-    use->partitions = tally->partitions;
-    use->items = tally->items;
-    use->busy_ns = tally->busy_ns;
-    use->min_ns = tally->min_ns;
-    use->max_ns = tally->max_ns;
-    use->last_end_ns = tally->last_end_ns;
+    const struct dv_member *member = &job->members[m];
+    const struct dv_pace *pace = &job->plan.paces[m];
+    const struct dv_tally tally = dv_member_tally(member);
+    enum dv_standing standing = atomic_load(&member->standing);
+    bool ready = standing == DV_READY || standing == DV_OUT; /* else its worker may be about to change these */
+    use->partitions = tally.partitions;
+    use->items = tally.items;
+    use->busy_ns = tally.busy_ns;
+    use->min_ns = tally.min_ns;
+    use->max_ns = tally.max_ns;
+    use->last_end_ns = tally.last_end_ns;
+    use->jit_ns = member->jit_ns;
+    use->copies_ns = ready && tally.partitions ? (uint64_t)pace->upload_ns : 0;
+    use->wasted_ns = member->wasted_ns;
+    use->fixed_ns = ready ? (uint64_t)pace->fixed_ns : 0;
+    use->ready_ns = !ready ? 0 : member->ready_ns ? member->ready_ns : job->submitted_ns;
+    use->build_ns = ready ? member->build_ns : 0;
+    use->ns_per_item = dv_plan_pace_ns(&job->plan, m);
+    use->parked = ready && pace->stand == DV_PARKED;
+    use->retired = dv_unit_is_retired(member->unit);
 }
 
 void dv_job_record_again(const struct dv_job *job, struct dv_job_record *record)
 {
     record_call(record, job);
-    for (unsigned m = 0; m < job->member_count; m++) {
-        const struct dv_member *member = &job->members[m];
-        struct dv_use *use = &record->uses[member->use];
-        const struct dv_tally tally = dv_member_tally(member);
-        record_tally(use, &tally);
-        use->ready_ns = job->submitted_ns;
-        use->ns_per_item = dv_plan_pace_ns(&job->plan, m);
-    }
+    for (unsigned m = 0; m < job->member_count; m++)
+        record_use(&record->uses[job->members[m].use], job, m);
 }
 
 void dv_job_record(struct dv_job *job, struct dv_job_record *out_record, struct dv_use *uses, struct dv_unit **units)
@@ -61,30 +70,17 @@ void dv_job_record(struct dv_job *job, struct dv_job_record *out_record, struct 
         pthread_mutex_lock(&job->mutex);
     for (unsigned m = 0; m < job->member_count; m++) {
         struct dv_member *member = &job->members[m];
-        const struct dv_pace *pace = &plan->paces[m];
-        struct dv_tally tally = dv_member_tally(member);
-        bool retired = dv_unit_is_retired(member->unit);
-        enum dv_standing standing = atomic_load(&member->standing);
         member->use = -1;
-        if (standing == DV_OUT && tally.partitions == 0 && !retired)
-            continue;                                            /* filtered: not of this job */
-        bool ready = standing == DV_READY || standing == DV_OUT; /* else its worker may be about to change these */
+        if (atomic_load(&member->standing) == DV_OUT && dv_member_tally(member).partitions == 0 &&
+            !dv_unit_is_retired(member->unit))
+            continue; /* filtered: not of this job */
         if (units)
             units[out_record->use_count] = member->unit;
         member->use = (int)out_record->use_count;
         struct dv_use *use = &uses[out_record->use_count++];
         use->device = job->crew->profile_index[m];
         use->device_class = job->crew->class_of[m];
-        record_tally(use, &tally);
-        use->jit_ns = member->jit_ns;
-        use->copies_ns = ready && tally.partitions ? (uint64_t)pace->upload_ns : 0;
-        use->wasted_ns = member->wasted_ns;
-        use->fixed_ns = ready ? (uint64_t)pace->fixed_ns : 0;
-        use->ready_ns = !ready ? 0 : member->ready_ns ? member->ready_ns : job->submitted_ns;
-        use->build_ns = ready ? member->build_ns : 0;
-        use->ns_per_item = dv_plan_pace_ns(&job->plan, m);
-        use->parked = ready && pace->stand == DV_PARKED;
-        use->retired = retired;
+        record_use(use, job, m);
         out_record->split_ns += atomic_load_explicit(&member->split_ns, memory_order_relaxed);
         out_record->combine_ns += atomic_load_explicit(&member->combine_ns, memory_order_relaxed);
     }
