@@ -7,32 +7,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-static pthread_key_t key;
-static bool has_key; /* else the text stays when its thread ends */
-static pthread_once_t key_made = PTHREAD_ONCE_INIT;
-static DV_THREAD_LOCAL char *error_text; /* DV_ERROR_BYTES, made by the first error; the key is there to free it */
+struct error {
+    struct dv_kept kept;
+    char text[DV_ERROR_BYTES]; /* long enough for the end of a build log */
+};
 
-/* Others' destructors may still come to errors. */
-static void forget(void *text)
-{
-    error_text = NULL;
-    free(text);
-}
+static DV_THREAD_LOCAL struct error *error; /* made by the first one */
 
-static void make_key(void)
+static void forget(struct dv_kept *kept)
 {
-    has_key = pthread_key_create(&key, forget) == 0;
+    error = NULL;
+    free(kept);
 }
 
 static bool reserve_text(void)
 {
-    if (!error_text) {
-        pthread_once(&key_made, make_key);
-        error_text = calloc(1, DV_ERROR_BYTES);
-        if (has_key)
-            pthread_setspecific(key, error_text);
+    if (!error && (error = calloc(1, sizeof *error)) != NULL) {
+        error->kept.forget = forget;
+        dv_thread_keep(&error->kept);
     }
-    return error_text != NULL;
+    return error != NULL;
 }
 
 divvy_status dv_fail_v(divvy_status status, const char *prefix, const char *format, va_list values)
@@ -56,7 +50,7 @@ divvy_status dv_fail(divvy_status status, const char *format, ...)
 
 const char *dv_error_text(void)
 {
-    return error_text ? error_text : "";
+    return error ? error->text : "";
 }
 
 void dv_error_set(const char *text)
@@ -64,9 +58,9 @@ void dv_error_set(const char *text)
     if (!reserve_text())
         return;
     size_t length = strnlen(text, DV_ERROR_BYTES - 1);
-    memmove(error_text, text, length);
-    error_text[length] = 0;
-    dv_log_clean(error_text, "\n\t");
+    memmove(error->text, text, length);
+    error->text[length] = 0;
+    dv_log_clean(error->text, "\n\t");
 }
 
 const char *divvy_status_name(divvy_status status)

@@ -1,6 +1,7 @@
 #include "base/thread.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -41,4 +42,30 @@ void dv_thread_be_prompt(void)
                     .runtime_ns = 100000}; /* the shortest that there is */
     (void)syscall(SYS_sched_setattr, 0, &attributes, 0);
 #endif
+}
+
+static pthread_key_t key;
+static bool has_key;
+static pthread_once_t key_made = PTHREAD_ONCE_INIT;
+
+static void forget_all(void *first)
+{
+    for (struct dv_kept *kept = first, *next; kept; kept = next) {
+        next = kept->next;
+        kept->forget(kept);
+    }
+}
+
+static void make_key(void)
+{
+    has_key = pthread_key_create(&key, forget_all) == 0;
+}
+
+void dv_thread_keep(struct dv_kept *kept)
+{
+    pthread_once(&key_made, make_key);
+    if (!has_key)
+        return;
+    kept->next = pthread_getspecific(key);
+    pthread_setspecific(key, kept);
 }

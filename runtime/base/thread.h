@@ -13,6 +13,16 @@
 #define DV_THREAD_LOCAL _Thread_local
 #endif
 
+/* What a thread keeps until it ends: the first member of an object, which `forget` frees. It may be kept anew by what
+ * still runs then. Where the system has no room to remember it, it stays. */
+struct dv_kept {
+    struct dv_kept *next;
+    void (*forget)(struct dv_kept *kept);
+};
+
+/* From now on the calling thread keeps this. */
+void dv_thread_keep(struct dv_kept *kept);
+
 /* Starts a thread that has every signal blocked from its first instruction on, and so have the threads that drivers start
  * from it: the program's handlers run in the program's threads alone. The errno of pthread_create. */
 int dv_thread_start(pthread_t *out_thread, void *(*main)(void *argument), void *argument);

@@ -2,11 +2,11 @@
 
 #include "base/thread.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct last {
+    struct dv_kept kept;
     uint64_t context; /* 0: nothing remembered */
     struct dv_job_record record;
     char name[64];
@@ -17,10 +17,7 @@ struct last {
     divvy_report report;
 };
 
-static pthread_key_t key;
-static bool has_key; /* else what is remembered stays when its thread ends */
-static pthread_once_t key_made = PTHREAD_ONCE_INIT;
-static DV_THREAD_LOCAL struct last *mine; /* the key is there for its destructor alone */
+static DV_THREAD_LOCAL struct last *mine;
 
 static void drop_arrays(struct last *last)
 {
@@ -29,16 +26,11 @@ static void drop_arrays(struct last *last)
     free(last->shares);
 }
 
-static void forget(void *memory)
+static void forget(struct dv_kept *kept)
 {
-    mine = NULL; /* others' destructors may still run jobs */
-    drop_arrays(memory);
-    free(memory);
-}
-
-static void make_key(void)
-{
-    has_key = pthread_key_create(&key, forget) == 0;
+    mine = NULL;
+    drop_arrays((struct last *)kept);
+    free(kept);
 }
 
 static bool reserve(struct last *last, unsigned count)
@@ -55,11 +47,9 @@ static bool reserve(struct last *last, unsigned count)
 
 static struct last *get(void)
 {
-    if (!mine) {
-        pthread_once(&key_made, make_key);
-        mine = calloc(1, sizeof *mine);
-        if (has_key)
-            pthread_setspecific(key, mine);
+    if (!mine && (mine = calloc(1, sizeof *mine)) != NULL) {
+        mine->kept.forget = forget;
+        dv_thread_keep(&mine->kept);
     }
     return mine;
 }
