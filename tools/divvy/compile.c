@@ -74,7 +74,8 @@ struct compilation {
     const struct level *levels;
     size_t level_count;
 
-    bool calls_math; /* the kernels call what <divvy/math.h> has */
+    const char *opencl; /* the kernels as OpenCL C, once they are expanded */
+    size_t opencl_bytes;
 
     char *folder;       /* temporary; NULL before it is made */
     char *partial;      /* the object file under its temporary name, beside the final one; NULL when there is none */
@@ -533,9 +534,9 @@ static void add_flags(struct compilation *c, struct words *command, const struct
 {
     add(command, "-std=c17");
     add(command, "-O3");
+    /* Distributions say -O2 everywhere: loops would take twice as long. */
     for (size_t i = 0; i < c->cflags.count; i++)
-        if (strcmp(c->cflags.word[i], "-O2") !=
-            0) /* which distributions say everywhere; loops would take twice as long */
+        if (strcmp(c->cflags.word[i], "-O2") != 0)
             add(command, c->cflags.word[i]);
     add(command, "-fPIC");
     add(command, "-fno-lto");
@@ -556,7 +557,7 @@ static void add_flags(struct compilation *c, struct words *command, const struct
         add(command, "-mrecip=!vec-sqrt");
     if (c->fast_math && c->clang && c->level_count > 1)
         add(command, "-fveclib=libmvec");
-    if (c->fast_math && !c->clang && !widest && c->calls_math) /* at 512 bits glibc's are as good */
+    if (c->fast_math && !c->clang && !widest && calls_math(c->opencl)) /* at 512 bits glibc's are as good */
         for (size_t i = 0; i < sizeof math_flags / sizeof *math_flags; i++)
             add(command, math_flags[i]);
     add_preprocessor(c, command);
@@ -622,11 +623,11 @@ static int compile_forms(struct compilation *c)
     struct step steps[LEVELS_MAX] = {0}, expand = {0};
     plan_text(c, &expand);
     int status = carry_out(c, &expand, 1);
-    size_t bytes;
-    const char *kernels = status == GO_ON ? read_file(c, in_folder(c, "text", ".cl"), &bytes) : NULL;
-    if (!kernels)
-        return status == GO_ON ? FAILED : status;
-    c->calls_math = calls_math(kernels);
+    if (status != GO_ON)
+        return status;
+    c->opencl = read_file(c, in_folder(c, "text", ".cl"), &c->opencl_bytes);
+    if (!c->opencl)
+        return FAILED;
     for (size_t i = 0; i < c->level_count; i++)
         plan_level(c, &steps[i], &c->levels[i]);
     return carry_out(c, steps, c->level_count);
@@ -635,15 +636,13 @@ static int compile_forms(struct compilation *c)
 /* Writes the OpenCL text as a C array: a string literal would be too long for some compilers. */
 static int write_text(struct compilation *c)
 {
-    size_t bytes;
-    const char *source = read_file(c, in_folder(c, "text", ".cl"), &bytes);
     const char *path = in_folder(c, "text", ".h");
-    FILE *header = source ? fopen(path, "w") : NULL;
+    FILE *header = fopen(path, "w");
     if (!header)
-        return source ? complain(FAILED, "cannot write %s: %s", path, strerror(errno)) : FAILED;
+        return complain(FAILED, "cannot write %s: %s", path, strerror(errno));
     fputs("static const char divvy__source[] = {", header);
-    for (size_t i = 0; i < bytes; i++)
-        fprintf(header, "%d,%s", (signed char)source[i], i % 32 == 31 ? "\n" : "");
+    for (size_t i = 0; i < c->opencl_bytes; i++)
+        fprintf(header, "%d,%s", (signed char)c->opencl[i], i % 32 == 31 ? "\n" : "");
     fputs("0};\n", header);
     bool good = !ferror(header);
     good = fclose(header) == 0 && good;
