@@ -353,6 +353,7 @@ struct dv_job *dv_job_make_preparing(struct dv_crew *crew, const divvy_kernel *k
     begin(job, kernel, 0, NULL);
     memset(&job->last_call, 0, sizeof job->last_call);
     job->repeatable = false;
+    job->repeats = 0;
     job->prepares = true;
     job->keeps_records = job->has_folds = job->has_results = false;
     job->bytes = job->whole_bytes = 0;

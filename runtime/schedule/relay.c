@@ -214,9 +214,8 @@ bool dv_relay_serve(struct dv_seat *seat)
     if (!box)
         return false;
     unsigned offer = atomic_load_explicit(&box->offer, memory_order_acquire);
-    if (offer == box->seen)
+    if (offer == atomic_load_explicit(&box->taken, memory_order_relaxed))
         return false;
-    box->seen = offer;
     /* If it was withdrawn, or another one comes meanwhile, this is not used. */
     struct dv_job *job = atomic_load_explicit(&box->job, memory_order_relaxed);
     struct dv_member *member = atomic_load_explicit(&box->member, memory_order_relaxed);

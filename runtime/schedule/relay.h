@@ -36,8 +36,7 @@ struct dv_box {
     _Atomic size_t first, count;
 
     /* Written by the worker; read by the visitor only when it withdraws. */
-    _Alignas(128) atomic_uint taken; /* number of the last offer that was */
-    unsigned seen;                   /* number of the last offer that was looked at */
+    _Alignas(128) atomic_uint taken; /* number of the last offer that was, or that was declined */
 
     /* Written by the worker, all in one line. */
     _Alignas(128) atomic_uint answer; /* number of the last offer that was answered */
