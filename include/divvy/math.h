@@ -1,9 +1,11 @@
 /* exp, exp2, log, log2 and log10 of a float, within the 3 ulp that OpenCL asks for, without a branch or a call, so that
  * compilers for processors make vectors of loops around them. In both languages, for kernels that include
  * <divvy/kernel.h>: in C where the build of the file says that the compiler makes better vectors of these than its
- * library has (DIVVY__MATH), in OpenCL where the opencl backend puts this text in front of theirs. Polynomials: Moshier's Cephes. The arithmetic stays as written under fast math too, since
- * reordering would undo what splits a constant in two. There are as few conditions as can be: where compilers make
- * branches of them there are no vectors. Other types have what the compiler has. */
+ * library has (DIVVY__MATH), in OpenCL where the opencl backend puts this text in front of theirs.
+ *
+ * Polynomials: Moshier's Cephes. The arithmetic stays as written under fast math too, since reordering would undo what
+ * splits a constant in two. There are as few conditions as can be: where compilers make branches of them there are no
+ * vectors. Other types have what the compiler has. */
 #ifndef DIVVY_MATH_H
 #define DIVVY_MATH_H
 #if defined(__OPENCL_VERSION__) || (defined(DIVVY__MATH) && __GNUC__ >= 12)

@@ -58,6 +58,16 @@ static void reset(int *times, size_t count)
     times[count] = -1;
 }
 
+/* What the thread's last job counted, over all its devices. */
+static uint64_t items_of_last(divvy *dv)
+{
+    const divvy_report *report = divvy_last(dv);
+    uint64_t items = 0;
+    for (size_t k = 0; report && k < report->share_count; k++)
+        items += report->shares[k].items;
+    return items;
+}
+
 /* Jobs of every size in a row, now and then after a pause in which workers fall asleep. */
 static void run_row(divvy *dv, uint64_t seed, unsigned jobs, unsigned pause_every)
 {
@@ -68,11 +78,7 @@ static void run_row(divvy *dv, uint64_t seed, unsigned jobs, unsigned pause_ever
         reset(times, count);
         divvy_status status = divvy_run(dv, count_up, count, .times = times);
         wrong += status != DIVVY_OK || !are(times, count, 1);
-        const divvy_report *report = divvy_last(dv);
-        uint64_t items = 0;
-        for (size_t s = 0; report && s < report->share_count; s++)
-            items += report->shares[s].items;
-        wrong += items != count;
+        wrong += items_of_last(dv) != count;
         if (pause_every && j % pause_every == 0)
             sleep_ms(1);
     }
@@ -173,18 +179,8 @@ static void check_refusals(void)
     divvy_close(dv);
 }
 
-/* What the thread's last job counted, over all its devices. */
-static uint64_t items_of_last(divvy *dv)
-{
-    const divvy_report *report = divvy_last(dv);
-    uint64_t items = 0;
-    for (size_t k = 0; report && k < report->share_count; k++)
-        items += report->shares[k].items;
-    return items;
-}
-
 /* The very same call over and over, from the same arrays with other contents: each is a job of its own, also after one
- * that failed, and one with other options, or of another thread, between. */
+ * that failed, and with one of other options, or a submitted one, between. */
 static void check_repeats(const char *schedule)
 {
     divvy *dv = OPEN(.backend = "cpu", .threads = -1, .schedule = schedule);
@@ -202,7 +198,7 @@ static void check_repeats(const char *schedule)
         } else {
             wrong += status != DIVVY_OK || !are(times, ROW, 1) || items_of_last(dv) != ROW;
         }
-        if (k % 50 == 20 && k % 7 != 3) { /* another thread's job uses the object */
+        if (k % 50 == 20 && k % 7 != 3) { /* a job that is submitted uses the object */
             divvy_future *future = divvy_submit(dv, count_up, ROW, .times = times);
             wrong += divvy_wait(future) != DIVVY_OK || !are(times, ROW, 2) || items_of_last(dv) != ROW;
         }
