@@ -84,6 +84,19 @@ static void learn_from_tallies(struct dv_job *job)
     }
 }
 
+static void learn(struct dv_job *job)
+{
+    pthread_mutex_lock(&job->mutex); /* whose partition was abandoned may still look at the plan */
+    if (job->plan.schedule->learns)
+        dv_plan_end(&job->plan);
+    else
+        learn_from_tallies(job);
+    pthread_mutex_unlock(&job->mutex);
+    if (job->plan.schedule->balances)
+        dv_balances_keep(&job->crew->balances, job);
+    keep_models(job);
+}
+
 /* Everything was accounted for: combines, learns, records. Returns before the job is said to be over. */
 static void conclude(struct dv_job *job, uint64_t now_ns)
 {
@@ -98,18 +111,8 @@ static void conclude(struct dv_job *job, uint64_t now_ns)
     if (job->status == DIVVY_OK)
         dv_job_combine(job);
     dv_job_drop_results(job);
-    if (job->end_ns - job->submitted_ns > LEARN_LEAST_NS && job->count > 0) {
-        if (!job->plan.schedule->learns) {
-            learn_from_tallies(job);
-        } else {
-            pthread_mutex_lock(&job->mutex);
-            dv_plan_end(&job->plan);
-            pthread_mutex_unlock(&job->mutex);
-        }
-        if (job->plan.schedule->balances)
-            dv_balances_keep(&job->crew->balances, job);
-        keep_models(job);
-    }
+    if (job->end_ns - job->submitted_ns > LEARN_LEAST_NS && job->count > 0)
+        learn(job);
     if (job->crew->profile)
         dv_job_profile(job);
     dv_progress_end(job);
