@@ -279,6 +279,7 @@ struct after life_live(const struct life *life)
 
     int failures = atomic_load(&check_failures);
     CHECK(planned);
+    CHECK(!strstr(text, "Sanitizer")); /* what it reports is shown below */
     CHECK_EQ(opened, DIVVY_OK);
     after.failed = count_failed(text, &after.left_behind);
     check_profile(failed_in_time, after.wall_ns);
