@@ -172,7 +172,7 @@ divvy_status dv_job_check_kernel(const divvy_kernel *kernel, size_t args_size)
 }
 
 /* A zeroed or used object becomes a new job; everything but its arguments and members. */
-static void begin(struct dv_job *job, const divvy_kernel *kernel, size_t count, struct dv_job *parent)
+static void begin(struct dv_job *job, const divvy_kernel *kernel, size_t count, struct dv_job *parent, uint64_t now_ns)
 {
     DV_UPDATE(job->kernel, kernel);
     DV_UPDATE(job->count, count);
@@ -186,7 +186,8 @@ static void begin(struct dv_job *job, const divvy_kernel *kernel, size_t count, 
     job->waits_count = 0;
     job->offers = 0;
     job->future_held = true;
-    job->submitted_ns = job->end_ns = dv_now_ns();
+    atomic_store_explicit(&job->submitted_ns, now_ns, memory_order_relaxed);
+    job->end_ns = now_ns;
     atomic_store_explicit(&job->references, 1, memory_order_relaxed);
     DV_UPDATE_ATOMIC(job->recalls, 1);
     DV_UPDATE_ATOMIC(job->stopped, false);
@@ -320,6 +321,13 @@ static bool is_repeated(const struct dv_job *job, const divvy_kernel *kernel, si
            (unsigned)atomic_load(&job->alive) == job->member_count;
 }
 
+/* Whether the job may be over before its caller, who sits on that core, has done anything for it. */
+static bool may_end_without(const struct dv_job *job, int core)
+{
+    return !job->repeats || !job->plan.schedule->one_each ||
+           job->split.homes[job->crew->member_of_core[core]].count == 0;
+}
+
 struct dv_job *dv_job_make(struct dv_crew *crew, const divvy_kernel *kernel, size_t count, const void *args,
                            size_t args_size, struct dv_job *parent, int core)
 {
@@ -329,7 +337,7 @@ struct dv_job *dv_job_make(struct dv_crew *crew, const divvy_kernel *kernel, siz
     if (core >= 0)
         dv_relay_recover(job);
     job->repeats = is_repeated(job, kernel, count, args, args_size, parent, core) ? job->id : 0;
-    begin(job, kernel, count, parent);
+    begin(job, kernel, count, parent, may_end_without(job, core) ? dv_now_ns() : 0);
     if (job->repeats) {
         dv_members_rewind(job);
         dv_split_rewind(&job->split);
@@ -350,7 +358,7 @@ struct dv_job *dv_job_make_preparing(struct dv_crew *crew, const divvy_kernel *k
     struct dv_job *job = dv_job_take(crew);
     if (!job)
         return NULL;
-    begin(job, kernel, 0, NULL);
+    begin(job, kernel, 0, NULL, dv_now_ns());
     memset(&job->last_call, 0, sizeof job->last_call);
     job->repeatable = false;
     job->repeats = 0;

@@ -88,7 +88,7 @@ void dv_claim_undo(struct dv_job *job, unsigned m, size_t count)
         dv_split_put_front(&job->split, m, count);
     pthread_mutex_unlock(&job->mutex);
     if (stopped)
-        dv_job_account(job, count, 0);
+        dv_job_account(job, count);
     else
         dv_job_recall(job);
 }

@@ -97,10 +97,22 @@ static void learn(struct dv_job *job)
     keep_models(job);
 }
 
-/* Everything was accounted for: combines, learns, records. Returns before the job is said to be over. */
-static void conclude(struct dv_job *job, uint64_t now_ns)
+/* The moment when the last partition was accepted; of a job that was stopped, or of nothing, this one. */
+static uint64_t end_of(const struct dv_job *job)
 {
-    job->end_ns = now_ns;
+    uint64_t end_ns = 0;
+    for (unsigned m = 0; m < job->member_count && job->status == DIVVY_OK; m++) {
+        uint64_t own_ns = job->members[m].tally.last_end_ns, relayed_ns = job->members[m].relayed.last_end_ns;
+        end_ns = own_ns > end_ns ? own_ns : end_ns;
+        end_ns = relayed_ns > end_ns ? relayed_ns : end_ns;
+    }
+    return end_ns ? end_ns : dv_now_ns();
+}
+
+/* Everything was accounted for: combines, learns, records. Returns before the job is said to be over. */
+static void conclude(struct dv_job *job)
+{
+    job->end_ns = end_of(job);
     if (job->prepares)
         return;
     if (job->latecomers) { /* from now on nobody joins */
@@ -120,22 +132,22 @@ static void conclude(struct dv_job *job, uint64_t now_ns)
 
 void dv_job_finish_empty(struct dv_job *job)
 {
-    conclude(job, dv_now_ns());
+    conclude(job);
     atomic_store(&job->over, true);
 }
 
-void dv_job_account(struct dv_job *job, size_t count, uint64_t now_ns)
+void dv_job_account(struct dv_job *job, size_t count)
 {
     if (!count || atomic_fetch_sub_explicit(&job->pending, count, memory_order_acq_rel) != count)
         return;
     enum dv_closer waiter = DV_CLOSER_WAITER;
     if (!atomic_compare_exchange_strong(&job->closer, &waiter, DV_CLOSER_CALLED))
-        dv_job_finish(job, now_ns);
+        dv_job_finish(job);
 }
 
-void dv_job_finish(struct dv_job *job, uint64_t now_ns)
+void dv_job_finish(struct dv_job *job)
 {
-    conclude(job, now_ns ? now_ns : dv_now_ns());
+    conclude(job);
     dv_pool_retract(job);
 }
 
@@ -197,7 +209,7 @@ void dv_job_stop(struct dv_job *job, bool abandon, divvy_status status, const ch
     }
     dv_job_keep(job);
     pthread_mutex_unlock(&job->mutex);
-    dv_job_account(job, cancelled, 0);
+    dv_job_account(job, cancelled);
     dv_job_release(job);
 }
 
@@ -216,7 +228,7 @@ void dv_job_put_back(struct dv_job *job, struct dv_range range)
     }
     if (!atomic_load(&job->stopped))
         dv_job_stop(job, false, DIVVY_INTERNAL, "more partitions came back than devices can fail");
-    dv_job_account(job, range.count, 0);
+    dv_job_account(job, range.count);
 }
 
 void dv_job_recall(struct dv_job *job)
@@ -247,7 +259,7 @@ void dv_job_leave_out(struct dv_job *job, struct dv_member *member, divvy_status
     else
         dv_job_recall(job);
     if (job->prepares)
-        dv_job_account(job, 1, 0);
+        dv_job_account(job, 1);
     dv_job_release(job);
 }
 

@@ -144,8 +144,9 @@ struct dv_job {
 
     /* Constant after dv_job_make, and new in each. */
     _Alignas(64) uint64_t id;
-    uint64_t submitted_ns, deadline_ns; /* 0: none */
-    uint64_t repeats;                   /* number of the job that was the very same call, just before; 0: none */
+    _Atomic uint64_t submitted_ns; /* 0: whoever sees it through has not looked at the clock yet */
+    uint64_t deadline_ns;          /* 0: none */
+    uint64_t repeats;              /* number of the job that was the very same call, just before; 0: none */
 
     _Alignas(64) atomic_size_t pending; /* what workers write, on a line of its own */
     atomic_int references;
@@ -218,16 +219,15 @@ struct dv_job *dv_job_make(struct dv_crew *crew, const divvy_kernel *kernel, siz
 /* A job that loads `kernel` on every device and computes nothing. NULL: no memory. */
 struct dv_job *dv_job_make_preparing(struct dv_crew *crew, const divvy_kernel *kernel);
 
-/* Accounts for `count` indices; finishes the job if they were the last. `now_ns`: the moment, or 0 to look at the
- * clock if that matters. */
-void dv_job_account(struct dv_job *job, size_t count, uint64_t now_ns);
+/* Accounts for `count` indices; finishes the job if they were the last. */
+void dv_job_account(struct dv_job *job, size_t count);
 
 /* A thread begins to spin for the end of a job, or stops to. While it spins it must look at dv_job_calls and then finish
  * the job; so must it when stopping says true. */
 static inline void dv_job_begin_closing(struct dv_job *job);
 static inline bool dv_job_stop_closing(struct dv_job *job);
 static inline bool dv_job_calls(struct dv_job *job);
-void dv_job_finish(struct dv_job *job, uint64_t now_ns);
+void dv_job_finish(struct dv_job *job);
 
 /* Ends a job of no index, which never was in flight: its folds get their identities. */
 void dv_job_finish_empty(struct dv_job *job);

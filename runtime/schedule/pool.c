@@ -512,7 +512,7 @@ void dv_pool_retract(struct dv_job *job)
     while (empties) {
         struct dv_job *empty = empties;
         empties = empty->next_spare;
-        dv_job_account(empty, 1, 0);
+        dv_job_account(empty, 1);
         dv_job_release(empty);
     }
     dv_job_release(job);
@@ -593,7 +593,7 @@ void dv_pool_wait(struct dv_job *job, struct dv_place *place)
             dv_job_begin_closing(job);
             spin_for(job, place, seen);
             if (dv_job_stop_closing(job)) {
-                dv_job_finish(job, 0);
+                dv_job_finish(job);
                 break;
             }
         }

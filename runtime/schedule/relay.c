@@ -62,7 +62,6 @@ bool dv_relay_offer(struct dv_job *job)
         atomic_store_explicit(&box->job, job, memory_order_relaxed);
         atomic_store_explicit(&box->member, &job->members[m], memory_order_relaxed);
         atomic_store_explicit(&box->id, job->id, memory_order_relaxed);
-        atomic_store_explicit(&box->submitted_ns, job->submitted_ns, memory_order_relaxed);
         atomic_store_explicit(&box->first, range.first, memory_order_relaxed);
         atomic_store_explicit(&box->count, range.count, memory_order_relaxed);
         atomic_store_explicit(&box->awaited, false, memory_order_relaxed);
@@ -109,10 +108,17 @@ static void take_back(struct dv_job *job, unsigned m)
         dv_claim_undo(job, m, count);
 }
 
+/* A worker does not look at the clock when it begins, unless the job is timed: it was called at once. */
+static void receive(const struct dv_job *job, struct dv_member *member, const struct dv_tally *tally)
+{
+    member->relayed = *tally;
+    if (!job->timed && tally->partitions > 0)
+        member->relayed.busy_ns = tally->last_end_ns > job->submitted_ns ? tally->last_end_ns - job->submitted_ns : 0;
+}
+
 void dv_relay_collect(struct dv_job *job)
 {
     size_t computed = 0;
-    uint64_t end_ns = 0;
     for (unsigned m = 0; job->offers && m < job->crew->core_count; m++) {
         struct dv_member *member = &job->members[m];
         const struct dv_box *box = &job->crew->boxes[m];
@@ -124,11 +130,10 @@ void dv_relay_collect(struct dv_job *job)
             continue;
         }
         if (box->accountable) /* else somebody may be finishing the job now */
-            member->relayed = box->tally;
+            receive(job, member, &box->tally);
         computed += box->accountable;
-        end_ns = box->tally.last_end_ns > end_ns ? box->tally.last_end_ns : end_ns;
     }
-    dv_job_account(job, computed, end_ns);
+    dv_job_account(job, computed);
 }
 
 bool dv_relay_withdraw(struct dv_job *job)
@@ -220,15 +225,16 @@ bool dv_relay_serve(struct dv_seat *seat)
     struct dv_job *job = atomic_load_explicit(&box->job, memory_order_relaxed);
     struct dv_member *member = atomic_load_explicit(&box->member, memory_order_relaxed);
     const struct dv_hand hand = {.id = atomic_load_explicit(&box->id, memory_order_relaxed),
-                                 .submitted_ns = atomic_load_explicit(&box->submitted_ns, memory_order_relaxed),
                                  .first = atomic_load_explicit(&box->first, memory_order_relaxed),
                                  .count = atomic_load_explicit(&box->count, memory_order_relaxed)};
     __builtin_prefetch(job->arguments);
-    __builtin_prefetch(&box->answer, 1);
     atomic_exchange(&box->taken, offer);
-    box->declined = atomic_load(&box->withdrawn) != offer - 1;
-    if (!box->declined)
-        box->accountable = dv_work_relayed(job, member, &hand, &box->tally);
+    bool declined = atomic_load(&box->withdrawn) != offer - 1;
+    struct dv_tally tally = {0};
+    size_t accountable = declined ? 0 : dv_work_relayed(job, member, &hand, &tally);
+    box->declined = declined;
+    box->accountable = accountable;
+    box->tally = tally;
     atomic_exchange(&box->answer, offer);
     if (atomic_load(&box->awaited))
         dv_pool_tell();

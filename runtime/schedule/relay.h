@@ -32,13 +32,13 @@ struct dv_box {
     atomic_bool awaited;                /* the visitor sleeps until there is an answer */
     _Atomic(struct dv_job *) job;       /* of the offer, as what follows */
     _Atomic(struct dv_member *) member; /* of the job, this worker's */
-    _Atomic uint64_t id, submitted_ns;  /* see dv_hand */
+    _Atomic uint64_t id;                /* see dv_hand */
     _Atomic size_t first, count;
 
     /* Written by the worker; read by the visitor only when it withdraws. */
     _Alignas(128) atomic_uint taken; /* number of the last offer that was, or that was declined */
 
-    /* Written by the worker, all in one line. */
+    /* Written by the worker, all in one line and all at once: the visitor, who looks at it, takes it away each time. */
     _Alignas(128) atomic_uint answer; /* number of the last offer that was answered */
     bool declined;                    /* left alone */
     size_t accountable;               /* indices that it leaves to the visitor to account for */

@@ -13,8 +13,8 @@ static int by_start(const void *a, const void *b)
 static void record_call(struct dv_job_record *record, const struct dv_job *job)
 {
     record->id = job->id;
-    record->start_ns = job->submitted_ns;
     record->end_ns = job->end_ns;
+    record->start_ns = job->submitted_ns < job->end_ns ? job->submitted_ns : job->end_ns; /* others may be that quick */
     record->status = job->status;
     record->error = job->error ? job->error : "";
 }

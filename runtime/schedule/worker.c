@@ -188,7 +188,7 @@ static size_t work_core(struct dv_job *job, struct dv_member *member, const stru
         now = run_here(job, member, tally, &task);
         computed += task.range.count;
         if (job->on_progress) {
-            dv_job_account(job, computed, now);
+            dv_job_account(job, computed);
             dv_progress_tell(job);
             computed = 0;
         }
@@ -231,7 +231,7 @@ static void take_off(struct dv_job *job, struct dv_task *task)
     job->eager = false;
     pthread_mutex_unlock(&job->mutex);
     if (abandoned)
-        dv_job_account(job, task->partition.count, 0);
+        dv_job_account(job, task->partition.count);
     else if (eager)
         dv_job_recall(job);
 }
@@ -248,7 +248,7 @@ static void fail_task(struct dv_job *job, struct dv_member *member, struct dv_ta
     member->wasted_ns += now - task->start_ns;
     if (task->partition.touched && job->writes_in_place) {
         dv_job_stop(job, true, DIVVY_DEVICE_LOST, dv_error_text());
-        dv_job_account(job, task->range.count, 0);
+        dv_job_account(job, task->range.count);
     } else {
         dv_job_put_back(job, task->range);
     }
@@ -287,7 +287,7 @@ static void accept_task(struct dv_job *job, struct dv_member *member, struct dv_
         member->jit_ns += jit < useful ? jit : 0; /* devices may say anything */
         tell_schedule(job, member, settled, task->partition.count, settled - begin_ns);
     }
-    dv_job_account(job, task->range.count, 0);
+    dv_job_account(job, task->range.count);
     dv_progress_tell(job);
 }
 
@@ -375,11 +375,11 @@ void dv_work(struct dv_job *job, struct dv_member *member, uint64_t now_ns)
     *here = (struct dv_here){.unit = member->unit, .job = job, .nested = before.job != NULL};
     bool ready = dv_ready_make(job, member);
     if (ready && job->prepares) {
-        dv_job_account(job, 1, 0);
+        dv_job_account(job, 1);
     } else if (ready && member->unit->core >= 0) {
         now_ns = now_ns ? now_ns : dv_now_ns();
         size_t computed = work_core(job, member, &(struct dv_hand){.id = job->id}, &member->tally, &now_ns);
-        dv_job_account(job, computed, now_ns);
+        dv_job_account(job, computed);
     } else if (ready) {
         atomic_store(&member->unit->busy, true);
         work_device(job, member);
@@ -393,8 +393,7 @@ size_t dv_work_relayed(struct dv_job *job, struct dv_member *member, const struc
 {
     struct dv_here *here = dv_here();
     *here = (struct dv_here){.unit = member->unit, .job = job};
-    *out_tally = (struct dv_tally){0};
-    uint64_t now_ns = hand->submitted_ns; /* close enough, and much cheaper to know */
+    uint64_t now_ns = job->timed ? dv_now_ns() : 0;
     /* Who tells of progress accounts for each partition, and then must have tallied it where others look. */
     struct dv_tally *tally = job->on_progress ? &member->tally : out_tally;
     size_t computed = 0;

@@ -28,12 +28,12 @@ void dv_work(struct dv_job *job, struct dv_member *member, uint64_t now_ns);
 
 /* What a core is handed of a job: what is new in each, so that it need not look. */
 struct dv_hand {
-    uint64_t id, submitted_ns;
+    uint64_t id;
     size_t first, count; /* a range that was claimed for it; count 0: none was */
 };
 
 /* The same for a core, but somebody else keeps the job and accounts for the indices whose number is returned and which
- * are tallied in *out_tally. */
+ * are tallied in *out_tally; its busy_ns has sense only if the job is timed. */
 size_t dv_work_relayed(struct dv_job *job, struct dv_member *member, const struct dv_hand *hand,
                        struct dv_tally *out_tally);
 

@@ -163,6 +163,32 @@ static void check_slow_worker(void)
     divvy_close(dv);
 }
 
+DIVVY_HOST_KERNEL(linger_at, (value, size_t, at), (inout, int, times))
+{
+    DIVVY_FOR (i) {
+        times[i]++;
+        if (i == at)
+            sleep_ms(2);
+    }
+}
+
+/* Whoever is through last, the caller or a worker: the job ends then, and nobody was busy for longer than it took. */
+static void check_ends(void)
+{
+    divvy *dv = OPEN(.backend = "cpu", .threads = -1, .schedule = "static");
+    static int times[ROW];
+    for (int k = 0; k < 40; k++) {
+        const size_t at = k % 2 ? ROW - 1 : 0;
+        run_row(dv, check_seed(), 20, 0);
+        STATUS(DIVVY_OK, divvy_run(dv, linger_at, ROW, .at = at, .times = times));
+        const divvy_report *report = divvy_last(dv);
+        CHECK(report->wall_ns >= 2000000 && report->wall_ns < 1000000000);
+        for (size_t s = 0; s < report->share_count; s++)
+            CHECK(report->shares[s].busy_ns <= report->wall_ns);
+    }
+    divvy_close(dv);
+}
+
 /* A partition that fails on a worker fails the job, and the next one is as if nothing had been. */
 static void check_refusals(void)
 {
@@ -249,6 +275,7 @@ int main(void)
     check_others(false);
     check_busy();
     check_slow_worker();
+    check_ends();
     check_refusals();
     check_repeats("static");
     check_repeats("dynamic");
