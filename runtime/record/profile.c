@@ -556,16 +556,24 @@ static void forget_path(struct dv_profile *profile)
     pthread_mutex_unlock(&open_mutex);
 }
 
-divvy_status dv_profile_close(struct dv_profile *profile)
+divvy_status dv_profile_end(struct dv_profile *profile)
 {
     divvy_status status = DIVVY_OK;
 
+    if (profile->process == getpid()) { /* in a child process the file is still the parent's */
+        pthread_mutex_lock(&profile->mutex);
+        status = write_profile(profile);
+        pthread_mutex_unlock(&profile->mutex);
+    }
+    forget_path(profile);
+    return status;
+}
+
+divvy_status dv_profile_close(struct dv_profile *profile)
+{
     if (!profile)
         return DIVVY_OK;
-    /* In a child process the file is still the parent's. */
-    if (profile->process == getpid())
-        status = write_profile(profile);
-    forget_path(profile);
+    divvy_status status = dv_profile_end(profile);
     free_profile(profile);
     return status;
 }

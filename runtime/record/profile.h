@@ -46,8 +46,11 @@ struct dv_model_record {
 };
 void dv_profile_add_model(struct dv_profile *profile, const struct dv_model_record *model);
 
-/* Writes, puts the file into its place, frees. IO with the reason; nothing is left behind then, and what was in its
- * place stays. NULL is OK. */
+/* Writes, and puts the file into its place. IO with the reason; nothing is left behind then, and what was in its place
+ * stays. Its memory stays too, for whoever may still add something, which goes nowhere. */
+divvy_status dv_profile_end(struct dv_profile *profile);
+
+/* Ends and frees. NULL is OK. */
 divvy_status dv_profile_close(struct dv_profile *profile);
 
 #endif

@@ -394,11 +394,8 @@ divvy_status dv_crew_open(struct dv_settings *settings, struct dv_crew *crew)
     DV_TRY(dv_filter_read(crew->settings.devices, &crew->filter));
     DV_TRY(dv_registry_load(&crew->settings, &crew->plugins, &crew->plugin_count));
     leave_out_forked(crew);
-    if (crew->settings.profile) {
-        struct dv_profile *profile;
-        DV_TRY(dv_profile_open(crew->settings.profile, crew->settings.profile_jobs, crew->host, &profile));
-        atomic_store(&crew->profile, profile);
-    }
+    if (crew->settings.profile)
+        DV_TRY(dv_profile_open(crew->settings.profile, crew->settings.profile_jobs, crew->host, &crew->profile));
     DV_TRY(choose(crew));
     if (atomic_load(&crew->unit_count) == 0 && atomic_load(&crew->unprobed) == 0)
         return fail_empty(crew);
@@ -485,10 +482,10 @@ bool dv_crew_close(struct dv_crew *crew)
     if (crew->entered && settled)
         dv_relay_close(crew);
     dv_models_save(&crew->models);
-    struct dv_profile *profile = atomic_exchange(&crew->profile, NULL); /* not for workers that are left behind */
-    if (profile) {
-        dv_models_record(&crew->models, profile);
-        if (dv_profile_close(profile) != DIVVY_OK)
+    if (crew->profile) {
+        dv_models_record(&crew->models, crew->profile);
+        divvy_status written = settled ? dv_profile_close(crew->profile) : dv_profile_end(crew->profile);
+        if (written != DIVVY_OK)
             dv_log(DIVVY_LOG_WARN, "profile", "%s", dv_error_text());
     }
     if (settled) {

@@ -30,7 +30,7 @@ struct dv_crew {
     bool bound;            /* whether its threads are bound */
     unsigned spare_count;  /* cores left to OpenCL devices */
     unsigned *spare_cores;
-    _Atomic(struct dv_profile *) profile; /* NULL: none, or closed while a worker was left behind */
+    struct dv_profile *profile; /* NULL: none */
     struct dv_models models;
     struct dv_balances balances;
 

@@ -435,7 +435,6 @@ void dv_models_save(struct dv_models *models)
     for (size_t k = 0; models->store.folder && k < models->known_count; k++)
         if (!save_kernel(models, &models->known[k], &lock))
             break;
-    models->profile = NULL; /* it is closed next, while a worker that hangs may stay */
     pthread_mutex_unlock(&models->mutex);
     if (lock >= 0)
         dv_store_unlock(lock);

@@ -349,6 +349,24 @@ int main(void)
     CHECK_EQ(cJSON_GetArraySize(member(json, "events")) + number(json, "events_left_out"), 5000);
     cJSON_Delete(json);
 
+    /* Whoever is left behind may still record when it has ended, and even while: it is written once, and whole. */
+    static struct dv_profile *ended; /* never freed */
+    ended = open_profile("run.json", 5);
+    add_job(ended, "early", 1, 7);
+    for (int i = 0; i < 10; i++)
+        pthread_create(&threads[i], NULL, add_many, ended);
+    CHECK_EQ(dv_profile_end(ended), DIVVY_OK);
+    json = read_profile("run.json");
+    const int written = cJSON_GetArraySize(member(json, "jobs"));
+    CHECK(written >= 1);
+    cJSON_Delete(json);
+    for (int i = 0; i < 10; i++)
+        pthread_join(threads[i], NULL);
+    add_job(ended, "late", 2, 7);
+    json = read_profile("run.json");
+    CHECK_EQ(cJSON_GetArraySize(member(json, "jobs")), written);
+    cJSON_Delete(json);
+
     /* A full disk is told, leaves the profile of the run before alone, and no temporary file behind. */
     struct stat earlier, later;
     CHECK_EQ(stat("run.json", &earlier), 0);
