@@ -281,7 +281,7 @@ static cl_int CL_API_CALL faulty_clEnqueueWriteBuffer(cl_command_queue queue, cl
                event);
 }
 
-/* A read that fails has spoilt what it was to fill. */
+/* A read that fails has spoilt what it was to fill, in its turn: commands before it may still need what is there. */
 static cl_int CL_API_CALL faulty_clEnqueueReadBuffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking,
                                                      size_t offset, size_t bytes, void *data, cl_uint wait_count,
                                                      const cl_event *waits, cl_event *event)
@@ -290,6 +290,7 @@ static cl_int CL_API_CALL faulty_clEnqueueReadBuffer(cl_command_queue queue, cl_
     if (command.code)
         return command.code;
     if (command.branded) {
+        (void)target->clFinish(queue);
         memset(data, 0xDB, bytes);
         return stand_in(&command, queue, event);
     }
