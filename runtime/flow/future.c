@@ -1,6 +1,5 @@
 #include "flow/future.h"
 
-#include "base/clock.h"
 #include "base/status.h"
 #include "schedule/pool.h"
 #include "schedule/relay.h"
@@ -88,8 +87,6 @@ static void see_through(struct dv_job *job, struct dv_place *place, bool may_be_
         atomic_store_explicit(&job->quiet, true, memory_order_relaxed);
     bool free;
     publish(job, place->leads && !job->prepares, &free);
-    if (!job->submitted_ns) /* to look at the clock before would have kept the others waiting */
-        atomic_store_explicit(&job->submitted_ns, dv_now_ns(), memory_order_relaxed);
     bool at_once = !job->timed && dv_relay_has_called_all(job); /* then it is as good as still the moment of the call */
     if (member && free)
         dv_work(job, member, at_once ? job->submitted_ns : 0);

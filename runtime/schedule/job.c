@@ -73,8 +73,8 @@ static void learn_from_tallies(struct dv_job *job)
     for (unsigned r = 0; r < plan->rate_count; r++) {
         uint64_t busy_ns = 0, items = 0;
         for (unsigned m = 0; m < job->member_count; m++) {
-            if (plan->paces[m].rate == r) {
-                struct dv_tally tally = dv_member_tally(&job->members[m]);
+            const struct dv_tally tally = dv_member_tally(&job->members[m]);
+            if (plan->paces[m].rate == r && tally.busy_ns > 0) { /* else it was over before the caller looked */
                 busy_ns += tally.busy_ns;
                 items += tally.items;
             }
@@ -109,21 +109,28 @@ static uint64_t end_of(const struct dv_job *job)
     return end_ns ? end_ns : dv_now_ns();
 }
 
+/* A job may be over before its caller has looked at the clock; then it was short. */
+static bool took_long(const struct dv_job *job)
+{
+    uint64_t submitted_ns = job->submitted_ns;
+    return submitted_ns > 0 && job->end_ns > submitted_ns + LEARN_LEAST_NS;
+}
+
 /* Everything was accounted for: combines, learns, records. Returns before the job is said to be over. */
 static void conclude(struct dv_job *job)
 {
-    job->end_ns = end_of(job);
-    if (job->prepares)
-        return;
     if (job->latecomers) { /* from now on nobody joins */
         pthread_mutex_lock(&job->mutex);
         job->joinable = false;
         pthread_mutex_unlock(&job->mutex);
     }
+    job->end_ns = end_of(job);
+    if (job->prepares)
+        return;
     if (job->status == DIVVY_OK)
         dv_job_combine(job);
     dv_job_drop_results(job);
-    if (job->end_ns - job->submitted_ns > LEARN_LEAST_NS && job->count > 0)
+    if (job->count > 0 && took_long(job))
         learn(job);
     if (job->crew->profile)
         dv_job_profile(job);

@@ -144,7 +144,7 @@ struct dv_job {
 
     /* Constant after dv_job_make, and new in each. */
     _Alignas(64) uint64_t id;
-    _Atomic uint64_t submitted_ns; /* 0: whoever sees it through has not looked at the clock yet */
+    _Atomic uint64_t submitted_ns; /* 0: whoever publishes it has not looked at the clock yet */
     uint64_t deadline_ns;          /* 0: none */
     uint64_t repeats;              /* number of the job that was the very same call, just before; 0: none */
 

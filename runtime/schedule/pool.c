@@ -477,9 +477,12 @@ divvy_status dv_pool_publish(struct dv_job *job, bool leads, bool *out_free)
         job->crew->in_flight++;
     }
     pthread_mutex_unlock(&dv_pool.mutex);
-    if (status != DIVVY_OK || atomic_load_explicit(&job->quiet, memory_order_relaxed))
+    bool quiet = status != DIVVY_OK || atomic_load_explicit(&job->quiet, memory_order_relaxed);
+    bool relayed = !quiet && leads && *out_free && dv_relay_offer(job);
+    if (!job->submitted_ns) /* to look at the clock before would have kept the others waiting */
+        atomic_store_explicit(&job->submitted_ns, dv_now_ns(), memory_order_relaxed);
+    if (quiet)
         return status;
-    bool relayed = leads && *out_free && dv_relay_offer(job);
     if (!relayed || atomic_load_explicit(&dv_pool.seatless, memory_order_relaxed))
         announce();
     return DIVVY_OK;

@@ -194,7 +194,7 @@ static size_t work_core(struct dv_job *job, struct dv_member *member, const stru
         }
         more = !(handed && dv_claim_is_through(job)) && dv_claim(job, member, tally, now, &task);
     }
-    if (!job->timed && computed) {
+    if (!job->timed && computed && tally->partitions) {
         now = dv_now_ns();
         tally->busy_ns += now - *clock_ns;
         tally->last_end_ns = now;

@@ -5,6 +5,7 @@
 
 #include <limits.h>
 #include <math.h>
+#include <pthread.h>
 
 enum { PRIME = 10007, MANY = 1000000 };
 
@@ -433,6 +434,29 @@ static void check_latecomers(void)
     divvy_close(dv);
 }
 
+static void *find_fakes(void *argument)
+{
+    uint y[1];
+    STATUS(DIVVY_OK, divvy_run(argument, toil, 1, .turns = 1, .y = y, .with = {.devices = "fake:0"}));
+    return NULL;
+}
+
+/* Devices that another thread's call finds join jobs that are just over, or not any more. */
+static void check_found_beside(void)
+{
+    fake_behave();
+    for (int k = 0; k < 10; k++) {
+        divvy *dv = OPEN(.backend = "cpu,fake", .threads = 1, .schedule = k % 2 ? "static" : NULL);
+        pthread_t finder;
+        uint y[1];
+        CHECK_EQ(pthread_create(&finder, NULL, find_fakes, dv), 0);
+        for (uint turns = 0; turns < 60; turns++)
+            STATUS(DIVVY_OK, divvy_run(dv, toil, 1, .turns = 1000 * turns, .y = y));
+        pthread_join(finder, NULL);
+        divvy_close(dv);
+    }
+}
+
 /* Kernels are ready on every device afterwards; what builds nowhere is told. */
 static void check_prepare(void)
 {
@@ -490,6 +514,7 @@ int main(void)
     check_everywhere();
     check_devices();
     check_latecomers();
+    check_found_beside();
     check_prepare();
     free(hits);
     return check_summary();

@@ -205,6 +205,35 @@ static void check_refusals(void)
     divvy_close(dv);
 }
 
+/* Fails at some index, after a while, as long as it is told to. */
+DIVVY_HOST_KERNEL(refuse_late, (value, const int *, refuse), (inout, int, times))
+{
+    DIVVY_FOR (i) {
+        times[i]++;
+        if (*refuse > 0 && i == (size_t)*refuse) {
+            sleep_ms(2);
+            divvy_fail(DIVVY_KERNEL_FAILED, "late");
+        }
+    }
+}
+
+/* What a failed job took is forgotten in the next one, though that is the very same call. */
+static void check_forgetting(void)
+{
+    divvy *dv = OPEN(.backend = "cpu", .threads = -1, .schedule = "static");
+    static int times[ROW], refuse;
+    for (int k = 0; k < 20; k++) {
+        refuse = k % 2 ? 1 : ROW - 1; /* the caller's, a worker's */
+        STATUS(DIVVY_KERNEL_FAILED, divvy_run(dv, refuse_late, ROW, .refuse = &refuse, .times = times));
+        refuse = 0;
+        STATUS(DIVVY_OK, divvy_run(dv, refuse_late, ROW, .refuse = &refuse, .times = times));
+        const divvy_report *report = divvy_last(dv);
+        for (size_t s = 0; s < report->share_count; s++)
+            CHECK(report->shares[s].busy_ns <= report->wall_ns);
+    }
+    divvy_close(dv);
+}
+
 /* The very same call over and over, from the same arrays with other contents: each is a job of its own, also after one
  * that failed, and with one of other options, or a submitted one, between. */
 static void check_repeats(const char *schedule)
@@ -277,6 +306,7 @@ int main(void)
     check_slow_worker();
     check_ends();
     check_refusals();
+    check_forgetting();
     check_repeats("static");
     check_repeats("dynamic");
     check_repeats_behind();
