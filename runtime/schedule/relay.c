@@ -1,5 +1,6 @@
 #include "schedule/relay.h"
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "schedule/claim.h"
 #include "schedule/pool.h"
@@ -108,7 +109,7 @@ static void take_back(struct dv_job *job, unsigned m)
         dv_claim_undo(job, m, count);
 }
 
-/* A worker does not look at the clock when it begins, unless the job is timed: it was called at once. */
+/* Unless the job is timed, a worker looks at the clock only when it is through: it was called at once. */
 static void receive(const struct dv_job *job, struct dv_member *member, const struct dv_tally *tally)
 {
     member->relayed = *tally;
@@ -232,6 +233,8 @@ bool dv_relay_serve(struct dv_seat *seat)
     bool declined = atomic_load(&box->withdrawn) != offer - 1;
     struct dv_tally tally = {0};
     size_t accountable = declined ? 0 : dv_work_relayed(job, member, &hand, &tally);
+    if (tally.partitions && !job->timed) /* of its begin the visitor knows enough: see receive */
+        tally.last_end_ns = dv_now_ns();
     box->declined = declined;
     box->accountable = accountable;
     box->tally = tally;

@@ -169,18 +169,17 @@ static uint64_t run_here(struct dv_job *job, struct dv_member *member, struct dv
     return end;
 }
 
-/* `hand`: what the core has of the job already. *clock_ns: the moment, before and after. Partitions are accounted for
- * together, when there is nothing more to claim: a counter that all cores write is what small partitions would wait for.
- * They would wait for the clock too. */
+/* `hand`: what the core has of the job already. Partitions are accounted for together, when there is nothing more to
+ * claim: a counter that all cores write is what small partitions would wait for. They would wait for the clock too: the
+ * times in the tally are those of a job that is timed, else the caller's business. */
 static size_t work_core(struct dv_job *job, struct dv_member *member, const struct dv_hand *hand,
-                        struct dv_tally *tally, uint64_t *clock_ns)
+                        struct dv_tally *tally, uint64_t now)
 {
     struct dv_task task;
     dv_task_begin(&task, job, hand->id, &member->loaded);
     task.decision = (struct dv_decision){0};
     task.range = (struct dv_range){hand->first, hand->count, 1};
     task.ask = (struct dv_ask){.count = hand->count, .requested = hand->count, .reason = DV_SHARE};
-    uint64_t now = *clock_ns;
     size_t computed = 0;
     bool handed = hand->count > 0, more = handed || dv_claim(job, member, tally, now, &task);
     while (more) {
@@ -194,12 +193,6 @@ static size_t work_core(struct dv_job *job, struct dv_member *member, const stru
         }
         more = !(handed && dv_claim_is_through(job)) && dv_claim(job, member, tally, now, &task);
     }
-    if (!job->timed && computed && tally->partitions) {
-        now = dv_now_ns();
-        tally->busy_ns += now - *clock_ns;
-        tally->last_end_ns = now;
-    }
-    *clock_ns = now;
     return computed;
 }
 
@@ -378,7 +371,12 @@ void dv_work(struct dv_job *job, struct dv_member *member, uint64_t now_ns)
         dv_job_account(job, 1);
     } else if (ready && member->unit->core >= 0) {
         now_ns = now_ns ? now_ns : dv_now_ns();
-        size_t computed = work_core(job, member, &(struct dv_hand){.id = job->id}, &member->tally, &now_ns);
+        struct dv_tally *tally = &member->tally;
+        size_t computed = work_core(job, member, &(struct dv_hand){.id = job->id}, tally, now_ns);
+        if (!job->timed && computed && tally->partitions) {
+            tally->last_end_ns = dv_now_ns();
+            tally->busy_ns += tally->last_end_ns - now_ns;
+        }
         dv_job_account(job, computed);
     } else if (ready) {
         atomic_store(&member->unit->busy, true);
@@ -393,12 +391,11 @@ size_t dv_work_relayed(struct dv_job *job, struct dv_member *member, const struc
 {
     struct dv_here *here = dv_here();
     *here = (struct dv_here){.unit = member->unit, .job = job};
-    uint64_t now_ns = job->timed ? dv_now_ns() : 0;
     /* Who tells of progress accounts for each partition, and then must have tallied it where others look. */
     struct dv_tally *tally = job->on_progress ? &member->tally : out_tally;
     size_t computed = 0;
     if (dv_ready_make(job, member))
-        computed = work_core(job, member, hand, tally, &now_ns);
+        computed = work_core(job, member, hand, tally, job->timed ? dv_now_ns() : 0);
     else if (hand->count > 0)
         dv_claim_undo(job, dv_job_index_of(job, member), hand->count);
     *here = (struct dv_here){0};

@@ -33,7 +33,7 @@ struct dv_hand {
 };
 
 /* The same for a core, but somebody else keeps the job and accounts for the indices whose number is returned and which
- * are tallied in *out_tally; its busy_ns has sense only if the job is timed. */
+ * are tallied in *out_tally; unless the job is timed nobody looks at the clock. */
 size_t dv_work_relayed(struct dv_job *job, struct dv_member *member, const struct dv_hand *hand,
                        struct dv_tally *out_tally);
 
