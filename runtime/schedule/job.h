@@ -137,7 +137,7 @@ struct dv_job {
     char *copied;                  /* of the arguments */
     size_t copied_bytes, copied_capacity;
     unsigned member_capacity;
-    unsigned member_count; /* grows when a device joins in the middle: under the pool's mutex */
+    atomic_uint member_count; /* grows when a device joins in the middle: under the pool's mutex */
     struct dv_member *members;
 
     struct dv_split split;
