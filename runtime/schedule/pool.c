@@ -562,6 +562,13 @@ static void spin_for(struct dv_job *job, const struct dv_place *place, unsigned 
     }
 }
 
+/* Who left the job alone, since it was being withdrawn, knows nothing of it yet. */
+static void collect(struct dv_job *job)
+{
+    if (dv_relay_collect(job) && !dv_job_is_over(job))
+        announce();
+}
+
 /* The next alarm, if it comes before that moment; 0 is never. */
 static uint64_t sooner(uint64_t moment_ns)
 {
@@ -591,7 +598,7 @@ void dv_pool_wait(struct dv_job *job, struct dv_place *place)
         }
         if (job->offers) { /* then this thread accounts for the last of it, or others finish the job themselves */
             spin_for(job, place, seen);
-            dv_relay_collect(job);
+            collect(job);
         } else {
             dv_job_begin_closing(job);
             spin_for(job, place, seen);
@@ -604,7 +611,7 @@ void dv_pool_wait(struct dv_job *job, struct dv_place *place)
             if (dv_relay_withdraw(job)) /* nobody sleeps while something is on offer */
                 announce();
             dv_relay_await(job);
-            dv_relay_collect(job);
+            collect(job);
         }
         if (!dv_job_is_over(job) && !patient && dv_bell_epoch(&dv_pool.over) == seen) {
             if (visits)

@@ -117,9 +117,10 @@ static void receive(const struct dv_job *job, struct dv_member *member, const st
         member->relayed.busy_ns = tally->last_end_ns > job->submitted_ns ? tally->last_end_ns - job->submitted_ns : 0;
 }
 
-void dv_relay_collect(struct dv_job *job)
+bool dv_relay_collect(struct dv_job *job)
 {
     size_t computed = 0;
+    bool declined = false;
     for (unsigned m = 0; job->offers && m < job->crew->core_count; m++) {
         struct dv_member *member = &job->members[m];
         const struct dv_box *box = &job->crew->boxes[m];
@@ -128,6 +129,7 @@ void dv_relay_collect(struct dv_job *job)
         settle(job, member);
         if (box->declined) {
             take_back(job, m);
+            declined = true;
             continue;
         }
         if (box->accountable) /* else somebody may be finishing the job now */
@@ -135,6 +137,7 @@ void dv_relay_collect(struct dv_job *job)
         computed += box->accountable;
     }
     dv_job_account(job, computed);
+    return declined;
 }
 
 bool dv_relay_withdraw(struct dv_job *job)

@@ -64,8 +64,8 @@ bool dv_relay_has_called_all(const struct dv_job *job);
 /* Visitor: whether there is an answer to collect. */
 bool dv_relay_answered(const struct dv_job *job);
 
-/* Visitor: accounts for what was answered since the last time. */
-void dv_relay_collect(struct dv_job *job);
+/* Visitor: accounts for what was answered since the last time. True: somebody answered that it has left the job alone. */
+bool dv_relay_collect(struct dv_job *job);
 
 /* Visitor: takes back what no worker has taken yet. True: something was. */
 bool dv_relay_withdraw(struct dv_job *job);

@@ -282,6 +282,32 @@ static void check_repeats_behind(void)
     divvy_close(dv);
 }
 
+/* Jobs that are timed are offered, but nothing of them is handed out. Contexts take turns, so that the workers are now
+ * where they are offered one and now where they are not; one that answers too late finds its part all the same. */
+static void check_late_answers(void)
+{
+    enum { TURNS = 300, BATCH = 200 };
+    char path[] = "/tmp/relayXXXXXX";
+    int file = mkstemp(path);
+    CHECK(file >= 0);
+    close(file);
+    divvy *timed = OPEN(.backend = "cpu", .threads = -1, .schedule = "static", .profile = path),
+          *other = OPEN(.backend = "cpu", .threads = -1, .schedule = "static");
+    static int times[ROW + 1];
+    unsigned wrong = 0;
+    for (int k = 0; k < TURNS; k++) {
+        for (int j = 0; j < BATCH; j++) {
+            reset(times, ROW);
+            wrong += divvy_run(k % 2 ? timed : other, count_up, ROW, .times = times) != DIVVY_OK;
+            wrong += !are(times, ROW, 1);
+        }
+    }
+    CHECK_EQ(wrong, 0);
+    divvy_close(timed);
+    divvy_close(other);
+    unlink(path);
+}
+
 /* Folds of workers reach the caller. */
 static void check_folds(void)
 {
@@ -310,6 +336,7 @@ int main(void)
     check_repeats("static");
     check_repeats("dynamic");
     check_repeats_behind();
+    check_late_answers();
     check_folds();
     return check_summary();
 }
