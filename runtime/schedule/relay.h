@@ -23,7 +23,7 @@ enum dv_watch { DV_WATCH_NONE, DV_WATCH_LATER, DV_WATCH_NOW };
 
 /* One worker's box in one crew. A worker that takes an offer says so, and then looks whether it was withdrawn; a visitor
  * that withdraws one says so, and then looks whether it was taken. Either may find that both were at it: then the worker
- * leaves the job alone, and answers that. */
+ * leaves the job alone and answers that, and the visitor calls it the ordinary way. */
 struct dv_box {
     /* Mostly written by the visitor, all in one line. */
     _Alignas(128) atomic_uint offer; /* its number */

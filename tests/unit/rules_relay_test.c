@@ -286,7 +286,7 @@ static void check_repeats_behind(void)
  * where they are offered one and now where they are not; one that answers too late finds its part all the same. */
 static void check_late_answers(void)
 {
-    enum { TURNS = 300, BATCH = 200 };
+    enum { TURNS = 60, BATCH = 200 };
     char path[] = "/tmp/relayXXXXXX";
     int file = mkstemp(path);
     CHECK(file >= 0);
