@@ -72,6 +72,7 @@ struct dv_job *dv_future_submit(struct dv_crew *crew, const divvy_kernel *kernel
     if (is_trivial(job))
         return job;
     dv_pool_hire_first(crew);
+    dv_pool_hire_first_for(job, -1);
     bool free;
     publish(job, false, &free);
     return job;
@@ -85,6 +86,7 @@ static void see_through(struct dv_job *job, struct dv_place *place, bool may_be_
         member = NULL;
     if (may_be_quiet && member)
         atomic_store_explicit(&job->quiet, true, memory_order_relaxed);
+    dv_pool_hire_first_for(job, place->core);
     bool free;
     publish(job, place->leads && !job->prepares, &free);
     bool at_once = !job->timed && dv_relay_has_called_all(job); /* then it is as good as still the moment of the call */
@@ -125,6 +127,8 @@ void dv_future_wait(struct dv_job *job)
         return;
     struct dv_place place = find_place(job->crew);
     attend(job, place.core);
+    if (parent())
+        dv_pool_await(job, parent());
     dv_pool_wait(job, &place);
     dv_place_leave(&place, job->crew);
 }

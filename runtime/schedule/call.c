@@ -183,6 +183,7 @@ static void begin(struct dv_job *job, const divvy_kernel *kernel, size_t count, 
     job->status = DIVVY_OK;
     job->abandons = job->turned_away = job->eager = false;
     DV_UPDATE_ATOMIC(job->alarm_ns, 0);
+    job->awaited_by = NULL;
     job->waits_count = 0;
     job->offers = 0;
     job->future_held = true;

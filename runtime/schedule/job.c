@@ -248,7 +248,8 @@ void dv_job_recall(struct dv_job *job)
 void dv_job_leave_out(struct dv_job *job, struct dv_member *member, divvy_status status, const char *error)
 {
     pthread_mutex_lock(&job->mutex);
-    bool was_in = atomic_exchange(&member->standing, DV_OUT) != DV_OUT;
+    enum dv_standing before = atomic_exchange(&member->standing, DV_OUT);
+    bool was_in = before != DV_OUT;
     if (was_in) {
         struct dv_pace *pace = &job->plan.paces[dv_job_index_of(job, member)];
         pace->stand = DV_AWAY;
@@ -265,7 +266,7 @@ void dv_job_leave_out(struct dv_job *job, struct dv_member *member, divvy_status
         dv_job_stop(job, false, status, error);
     else
         dv_job_recall(job);
-    if (job->prepares)
+    if (job->prepares && before != DV_READY) /* else it has accounted for itself */
         dv_job_account(job, 1);
     dv_job_release(job);
 }

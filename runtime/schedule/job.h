@@ -176,6 +176,7 @@ struct dv_job {
 
     /* Under the pool's mutex. */
     struct dv_job *previous, *next; /* in flight, in the order of submission */
+    struct dv_job *awaited_by;      /* whose kernel waits for its future; NULL: none's does */
     struct dv_job **waits_for;      /* jobs that must end first */
     unsigned waits_count, waits_capacity;
     bool needed; /* a mark of dv_order_needed */

@@ -43,7 +43,7 @@ bool dv_order_clashes_with_ancestor(const struct dv_job *job)
 }
 
 /* Marks the jobs that cannot end before `child` does: its ancestors, whose kernels may wait for it, those that wait for
- * a marked one, and those with a marked child. */
+ * a marked one, in the order or inside a kernel, and those with a marked child. */
 static void mark_needing(struct dv_order *order, const struct dv_job *child)
 {
     for (struct dv_job *job = order->first; job; job = job->next)
@@ -60,6 +60,8 @@ static void mark_needing(struct dv_order *order, const struct dv_job *child)
                 grown = grown || !above->needed;
                 above->needed = true;
             }
+            if (needs && job->awaited_by && !job->awaited_by->needed)
+                job->awaited_by->needed = grown = true;
         }
     }
 }
@@ -158,6 +160,8 @@ void dv_order_mark_needed(struct dv_order *order, struct dv_job *job)
             for (struct dv_job *ancestor = other->parent; ancestor && !other->needed; ancestor = ancestor->parent)
                 if (ancestor->needed)
                     other->needed = grown = true;
+            if (!other->needed && other->awaited_by && other->awaited_by->needed)
+                other->needed = grown = true;
         }
     }
 }

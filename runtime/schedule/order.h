@@ -23,7 +23,8 @@ static inline bool dv_order_may_run(const struct dv_job *job)
     return job->waits_count == 0;
 }
 
-/* Marks the jobs that `job` needs to end: itself, those it waits for, and the children of all these. */
+/* Marks the jobs that `job` needs to end: itself, those it waits for, the children of all these, and what their kernels
+ * wait for. */
 void dv_order_mark_needed(struct dv_order *order, struct dv_job *job);
 
 /* Whether a job touches an array that an ancestor of it writes, or writes one that an ancestor touches. Needs no

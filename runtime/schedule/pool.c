@@ -307,6 +307,8 @@ static divvy_status seat_worker(unsigned core, bool bound)
     DV_TRY(start_thread(&seat->thread, seat_main, (void *)(intptr_t)core, &core, bound ? 1 : 0, WORKS));
     atomic_store(&seat->is_bound, bound);
     atomic_store(&seat->has_worker, true);
+    dv_bell_ring(
+        &seat->left); /* it may be there already, and have found its seat taken by one who did not know of it */
     return DIVVY_OK;
 }
 
@@ -340,10 +342,25 @@ divvy_status dv_pool_hire_core(unsigned core, bool bound)
     return status;
 }
 
+static void hire_first(struct dv_crew *crew)
+{
+    if (dv_pool_hire_core(crew->cores[0], crew->bound) != DIVVY_OK)
+        dv_log(DIVVY_LOG_WARN, "pool", "jobs run only while they are waited for: %s", dv_error_text());
+}
+
 void dv_pool_hire_first(struct dv_crew *crew)
 {
-    if (crew->core_count == 1 && dv_pool_hire_core(crew->cores[0], crew->bound) != DIVVY_OK)
-        dv_log(DIVVY_LOG_WARN, "pool", "jobs run only while they are waited for: %s", dv_error_text());
+    if (crew->core_count == 1)
+        hire_first(crew);
+}
+
+void dv_pool_hire_first_for(const struct dv_job *job, int core)
+{
+    struct dv_crew *crew = job->crew;
+    bool picky = job->plan.part_count > 0 || (unsigned)atomic_load(&job->alive) < job->member_count;
+    if (picky && crew->core_count > 0 && core != (int)crew->cores[0] &&
+        atomic_load(&job->members[0].standing) != DV_OUT)
+        hire_first(crew);
 }
 
 struct dv_unit *dv_pool_unit(const struct dv_found *found, unsigned units, int core)
@@ -459,10 +476,10 @@ void dv_pool_leave(uint64_t until)
 
 /* ---- Jobs ---- */
 
-bool dv_pool_is_busy(const struct dv_job *own)
+bool dv_pool_is_busy(void)
 {
     pthread_mutex_lock(&dv_pool.mutex);
-    bool busy = dv_pool.order.first != own || dv_pool.order.last != own;
+    bool busy = dv_pool.order.first != NULL;
     pthread_mutex_unlock(&dv_pool.mutex);
     return busy;
 }
@@ -492,6 +509,14 @@ void dv_pool_open_up(struct dv_job *job)
 {
     if (atomic_load_explicit(&job->quiet, memory_order_relaxed) && atomic_exchange(&job->quiet, false))
         announce();
+}
+
+void dv_pool_await(struct dv_job *job, struct dv_job *waiter)
+{
+    pthread_mutex_lock(&dv_pool.mutex);
+    job->awaited_by = waiter;
+    pthread_mutex_unlock(&dv_pool.mutex);
+    dv_bell_ring(&dv_pool.over);
 }
 
 void dv_pool_tell(void)
@@ -615,7 +640,7 @@ void dv_pool_wait(struct dv_job *job, struct dv_place *place)
         }
         if (!dv_job_is_over(job) && !patient && dv_bell_epoch(&dv_pool.over) == seen) {
             if (visits)
-                dv_place_rise(place, job);
+                dv_place_rise(place);
             dv_bell_sleep(&dv_pool.over, seen, sooner(atomic_load(&job->stopped) ? 0 : job->deadline_ns));
         }
         if (job->deadline_ns && !atomic_load(&job->stopped) && dv_now_ns() >= job->deadline_ns)

@@ -55,6 +55,10 @@ divvy_status dv_pool_hire(struct dv_crew *crew, struct dv_unit *unit);
 /* Makes a worker for a crew's first seat, for jobs that nobody waits for: unless it has other workers. */
 void dv_pool_hire_first(struct dv_crew *crew);
 
+/* The same for a job of which something can be done on the first core alone: a filter or a recording says so. `core`:
+ * where the caller sits; -1: nowhere. */
+void dv_pool_hire_first_for(const struct dv_job *job, int core);
+
 /* Makes a worker for a core that has none. NO_MEMORY, LIMIT. */
 divvy_status dv_pool_hire_core(unsigned core, bool bound);
 
@@ -82,8 +86,11 @@ static inline bool dv_pool_has_worker(int core)
     return atomic_load_explicit(&dv_pool.seats[core].has_worker, memory_order_acquire);
 }
 
-/* Whether any job but this one (or NULL) is in flight. */
-bool dv_pool_is_busy(const struct dv_job *own);
+/* A kernel of `waiter` waits for the job from now on: whoever needs the one needs the other. */
+void dv_pool_await(struct dv_job *job, struct dv_job *waiter);
+
+/* Whether any job is in flight. */
+bool dv_pool_is_busy(void);
 
 /* The member of a job that belongs to a core; NULL if the job does not use that core. */
 struct dv_member *dv_job_member_on(struct dv_job *job, int core);

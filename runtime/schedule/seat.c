@@ -69,10 +69,10 @@ void dv_seat_call_back(void)
             dv_bell_ring(&dv_pool.seats[s].left);
 }
 
-/* After its seat was left: if there is anything but the visitor's own job, of which it could do nothing more. */
-static void call_worker(struct dv_seat *seat, const struct dv_job *own)
+/* After its seat was left: if there is anything to do, be it of the visitor's own job, whose devices may fail. */
+static void call_worker(struct dv_seat *seat)
 {
-    if (atomic_load(&seat->has_worker) && dv_pool_is_busy(own))
+    if (atomic_load(&seat->has_worker) && dv_pool_is_busy())
         dv_bell_ring(&seat->left);
 }
 
@@ -124,14 +124,14 @@ struct dv_place dv_place_visit(struct dv_crew *crew)
     return place;
 }
 
-void dv_place_rise(struct dv_place *place, const struct dv_job *job)
+void dv_place_rise(struct dv_place *place)
 {
     if (place->core < 0)
         return;
     struct dv_seat *seat = &dv_pool.seats[place->core];
     place->core = -1;
     drop(seat, DV_SEAT_TAKEN);
-    call_worker(seat, job);
+    call_worker(seat);
 }
 
 void dv_place_leave(struct dv_place *place, const struct dv_crew *crew)
@@ -141,9 +141,9 @@ void dv_place_leave(struct dv_place *place, const struct dv_crew *crew)
     struct dv_seat *first = first_seat(crew);
     if (place->core == (int)crew->cores[0]) {
         drop(first, DV_SEAT_LED | DV_SEAT_TAKEN);
-        call_worker(first, NULL);
+        call_worker(first);
     } else {
-        dv_place_rise(place, NULL);
+        dv_place_rise(place);
         drop(first, DV_SEAT_LED);
     }
     if (atomic_load(&dv_pool.seatless))

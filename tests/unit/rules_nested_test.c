@@ -238,6 +238,82 @@ static void check_bouncing(void)
     }
 }
 
+/* ---- What only the first core may do ---- */
+
+static atomic_int ups;
+
+DIVVY_HOST_KERNEL(count_up, (inout, int, times))
+{
+    DIVVY_FOR (i) {
+        times[i]++;
+        atomic_fetch_add(&ups, 1);
+    }
+}
+
+DIVVY_HOST_KERNEL(ask_first, (inout, int, times))
+{
+    static int below[8];
+    DIVVY_FOR (i) {
+        times[i]++;
+        if (divvy_run(dv, count_up, 8, .times = below, .with = {.devices = "cpu:0"}) != DIVVY_OK)
+            divvy_fail(DIVVY_INTERNAL, divvy_error());
+    }
+}
+
+static void await_ups(int wanted)
+{
+    for (int ms = 0; ms < 20000 && atomic_load(&ups) < wanted; ms++)
+        sleep_ms(1);
+    CHECK_EQ(atomic_load(&ups), wanted);
+}
+
+/* It does so while nobody waits, too. */
+static void check_first_alone(void)
+{
+    int times[8] = {0}, asked = 0;
+    atomic_store(&ups, 0);
+    divvy_future *future = divvy_submit(dv, count_up, 8, .times = times, .with = {.devices = "cpu:0"});
+    await_ups(8);
+    STATUS(DIVVY_OK, divvy_wait(future));
+    future = divvy_submit(dv, ask_first, 1, .times = &asked, .with = {.devices = "cpu:1"});
+    await_ups(16);
+    STATUS(DIVVY_OK, divvy_wait(future));
+}
+
+/* ---- Futures that are waited for in other kernels than those which submitted them ---- */
+
+static _Atomic(divvy_future *) handed[2];
+static atomic_int hops;
+
+DIVVY_HOST_KERNEL(hop, (value, int, next), (inout, int, times))
+{
+    DIVVY_FOR (i) {
+        times[i]++;
+        atomic_fetch_add(&hops, 1);
+        divvy_future *future;
+        while ((future = atomic_load(&handed[next])) == NULL)
+            sleep_ms(1);
+        if (divvy_wait(future) != DIVVY_OK)
+            divvy_fail(DIVVY_INTERNAL, divvy_error());
+    }
+}
+
+/* Core 1 waits for what runs on core 0, where a kernel waits for what only core 1 may do. */
+static void check_hops(void)
+{
+    int near = 0, far = 0, last[8] = {0};
+    atomic_store(&hops, 0);
+    atomic_store(&handed[0], NULL);
+    atomic_store(&handed[1], NULL);
+    divvy_future *first = divvy_submit(dv, hop, 1, .next = 0, .times = &near, .with = {.devices = "cpu:1"});
+    while (atomic_load(&hops) < 1)
+        sleep_ms(1);
+    atomic_store(&handed[0], divvy_submit(dv, hop, 1, .next = 1, .times = &far, .with = {.devices = "cpu:0"}));
+    atomic_store(&handed[1], divvy_submit(dv, count_up, 8, .times = last, .with = {.devices = "cpu:1"}));
+    STATUS(DIVVY_OK, divvy_wait(first));
+    CHECK(near == 1 && far == 1 && last[7] == 1);
+}
+
 /* ---- Preparing, and other contexts ---- */
 
 static divvy *other_dv;
@@ -285,6 +361,8 @@ int main(void)
         if (threads > 1) {
             check_cross();
             check_bouncing();
+            check_first_alone();
+            check_hops();
         }
         check_visits();
         divvy_close(dv);

@@ -391,6 +391,43 @@ static void check_nesting(void)
     stand_anywhere();
 }
 
+/* ---- One that sleeps, and wakes elsewhere ---- */
+
+static void *move_away(void *process)
+{
+    sleep_ms(150);
+    cpu_set_t mask;
+    CPU_ZERO(&mask);
+    CPU_SET(cpu_of[0], &mask);
+    CHECK_EQ(sched_setaffinity(*(pid_t *)process, sizeof mask, &mask), 0);
+    return NULL;
+}
+
+/* Core 1 and a device share a job whose caller stands on core 1, has nothing more to do, and is moved while it sleeps.
+ * What the device then fails at is for core 1 alone, whose worker must come back. */
+static void check_moved(void)
+{
+    enum { COUNT = 100 };
+    static int hits[COUNT];
+    long total, least, most;
+    pid_t self = own_thread();
+    divvy *dv = OPEN(.backend = "cpu,fake", .devices = "cpu,fake:1", .threads = 2);
+    STATUS(DIVVY_OK, divvy_prepare(dv, mark));
+    fake_at(1)->slow_ns = 400000000;
+    fake_at(1)->fail_finish = 1;
+    stand_on(1);
+    pthread_t mover;
+    CHECK_EQ(pthread_create(&mover, NULL, move_away, &self), 0);
+    STATUS(DIVVY_OK,
+           divvy_run(dv, mark, COUNT, .turns = 400000, .hits = hits, .total = &total, .least = &least, .most = &most,
+                     .with = {.devices = "cpu:1,fake:1", .schedule = "dynamic", .partition = COUNT / 2}));
+    pthread_join(mover, NULL);
+    CHECK_EQ(total, COUNT * (COUNT - 1) / 2);
+    stand_anywhere();
+    fake_behave();
+    divvy_close(dv);
+}
+
 int main(void)
 {
     limit_time(120);
@@ -406,5 +443,6 @@ int main(void)
     check_sleeping();
     check_rivals();
     check_nesting();
+    check_moved();
     return check_summary();
 }
