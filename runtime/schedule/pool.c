@@ -307,8 +307,8 @@ static divvy_status seat_worker(unsigned core, bool bound)
     DV_TRY(start_thread(&seat->thread, seat_main, (void *)(intptr_t)core, &core, bound ? 1 : 0, WORKS));
     atomic_store(&seat->is_bound, bound);
     atomic_store(&seat->has_worker, true);
-    dv_bell_ring(
-        &seat->left); /* it may be there already, and have found its seat taken by one who did not know of it */
+    /* It may be there already, and have found its seat taken by one who did not know of it. */
+    dv_bell_ring(&seat->left);
     return DIVVY_OK;
 }
 
