@@ -242,6 +242,7 @@ void dv_job_recall(struct dv_job *job)
 {
     atomic_fetch_add(&job->recalls, 1);
     dv_bell_ring(&dv_pool.work);
+    dv_seat_call_back();
     dv_bell_ring(&dv_pool.over);
 }
 

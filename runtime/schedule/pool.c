@@ -476,12 +476,13 @@ void dv_pool_leave(uint64_t until)
 
 /* ---- Jobs ---- */
 
-bool dv_pool_is_busy(void)
+bool dv_pool_needs(int core, struct dv_job *own)
 {
     pthread_mutex_lock(&dv_pool.mutex);
-    bool busy = dv_pool.order.first != NULL;
+    bool others = dv_pool.order.first != own || dv_pool.order.last != own;
+    bool needs = others || (own && has_work_for(own, dv_job_member_on(own, core)));
     pthread_mutex_unlock(&dv_pool.mutex);
-    return busy;
+    return needs;
 }
 
 divvy_status dv_pool_publish(struct dv_job *job, bool leads, bool *out_free)
@@ -534,8 +535,10 @@ void dv_pool_retract(struct dv_job *job)
     crew->in_flight--;
     pthread_mutex_unlock(&dv_pool.mutex);
     atomic_store_explicit(&job->over, true, memory_order_release);
-    if (freed)
+    if (freed) {
         dv_bell_ring(&dv_pool.work);
+        dv_seat_call_back();
+    }
     dv_pool_tell();
     while (empties) {
         struct dv_job *empty = empties;
@@ -640,7 +643,7 @@ void dv_pool_wait(struct dv_job *job, struct dv_place *place)
         }
         if (!dv_job_is_over(job) && !patient && dv_bell_epoch(&dv_pool.over) == seen) {
             if (visits)
-                dv_place_rise(place);
+                dv_place_rise(place, job);
             dv_bell_sleep(&dv_pool.over, seen, sooner(atomic_load(&job->stopped) ? 0 : job->deadline_ns));
         }
         if (job->deadline_ns && !atomic_load(&job->stopped) && dv_now_ns() >= job->deadline_ns)

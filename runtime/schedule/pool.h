@@ -89,8 +89,8 @@ static inline bool dv_pool_has_worker(int core)
 /* A kernel of `waiter` waits for the job from now on: whoever needs the one needs the other. */
 void dv_pool_await(struct dv_job *job, struct dv_job *waiter);
 
-/* Whether any job is in flight. */
-bool dv_pool_is_busy(void);
+/* Whether the worker of a core may be needed: any job but `own` (or NULL) is in flight, or that one has work for it. */
+bool dv_pool_needs(int core, struct dv_job *own);
 
 /* The member of a job that belongs to a core; NULL if the job does not use that core. */
 struct dv_member *dv_job_member_on(struct dv_job *job, int core);

@@ -51,8 +51,9 @@ void dv_seat_free_up(struct dv_seat *seat)
 
 /* ---- Workers that give way ----
  *
- * No call is lost: a visitor first leaves, then looks whether there are jobs; whoever publishes a job looks afterwards
- * who gave way, and whether that seat is free. A worker counts as one before it looks at its seat for the last time. */
+ * No call is lost: a visitor first leaves, then looks whether there is anything to do; whoever publishes a job, or has
+ * more to do for one, looks afterwards who gave way, and whether that seat is free. A worker counts as one before it
+ * looks at its seat for the last time. */
 
 void dv_seat_give_way(struct dv_seat *seat, unsigned seen)
 {
@@ -69,10 +70,10 @@ void dv_seat_call_back(void)
             dv_bell_ring(&dv_pool.seats[s].left);
 }
 
-/* After its seat was left: if there is anything to do, be it of the visitor's own job, whose devices may fail. */
-static void call_worker(struct dv_seat *seat)
+/* After its seat was left, if there is anything to do; `own`: the visitor's job, if it still waits for that. */
+static void call_worker(struct dv_seat *seat, struct dv_job *own)
 {
-    if (atomic_load(&seat->has_worker) && dv_pool_is_busy())
+    if (atomic_load(&seat->has_worker) && dv_pool_needs((int)(seat - dv_pool.seats), own))
         dv_bell_ring(&seat->left);
 }
 
@@ -124,14 +125,14 @@ struct dv_place dv_place_visit(struct dv_crew *crew)
     return place;
 }
 
-void dv_place_rise(struct dv_place *place)
+void dv_place_rise(struct dv_place *place, struct dv_job *job)
 {
     if (place->core < 0)
         return;
     struct dv_seat *seat = &dv_pool.seats[place->core];
     place->core = -1;
     drop(seat, DV_SEAT_TAKEN);
-    call_worker(seat);
+    call_worker(seat, job);
 }
 
 void dv_place_leave(struct dv_place *place, const struct dv_crew *crew)
@@ -141,9 +142,9 @@ void dv_place_leave(struct dv_place *place, const struct dv_crew *crew)
     struct dv_seat *first = first_seat(crew);
     if (place->core == (int)crew->cores[0]) {
         drop(first, DV_SEAT_LED | DV_SEAT_TAKEN);
-        call_worker(first);
+        call_worker(first, NULL);
     } else {
-        dv_place_rise(place);
+        dv_place_rise(place, NULL);
         drop(first, DV_SEAT_LED);
     }
     if (atomic_load(&dv_pool.seatless))

@@ -67,7 +67,7 @@ struct dv_place dv_place_visit(struct dv_crew *crew);
 void dv_place_sit(struct dv_place *place, struct dv_crew *crew);
 
 /* A visitor that will sleep until its job calls leaves the seat to its worker, but not the lead. */
-void dv_place_rise(struct dv_place *place);
+void dv_place_rise(struct dv_place *place, struct dv_job *job);
 
 /* The visit is over. */
 void dv_place_leave(struct dv_place *place, const struct dv_crew *crew);
