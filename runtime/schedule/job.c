@@ -241,9 +241,7 @@ void dv_job_put_back(struct dv_job *job, struct dv_range range)
 void dv_job_recall(struct dv_job *job)
 {
     atomic_fetch_add(&job->recalls, 1);
-    dv_bell_ring(&dv_pool.work);
-    dv_seat_call_back();
-    dv_bell_ring(&dv_pool.over);
+    dv_pool_announce();
 }
 
 void dv_job_leave_out(struct dv_job *job, struct dv_member *member, divvy_status status, const char *error)

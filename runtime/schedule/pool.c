@@ -118,7 +118,7 @@ static struct dv_job *pick_needed(struct dv_job *needy, int core, struct dv_memb
 
 /* ---- Bells ---- */
 
-static void announce(void)
+void dv_pool_announce(void)
 {
     dv_bell_ring(&dv_pool.work);
     dv_seat_call_back();
@@ -160,7 +160,7 @@ static void ring_alarms(void)
     }
     pthread_mutex_unlock(&dv_pool.mutex);
     if (rings)
-        announce();
+        dv_pool_announce();
 }
 
 /* ---- Workers ---- */
@@ -502,14 +502,14 @@ divvy_status dv_pool_publish(struct dv_job *job, bool leads, bool *out_free)
     if (quiet)
         return status;
     if (!relayed || atomic_load_explicit(&dv_pool.seatless, memory_order_relaxed))
-        announce();
+        dv_pool_announce();
     return DIVVY_OK;
 }
 
 void dv_pool_open_up(struct dv_job *job)
 {
     if (atomic_load_explicit(&job->quiet, memory_order_relaxed) && atomic_exchange(&job->quiet, false))
-        announce();
+        dv_pool_announce();
 }
 
 void dv_pool_await(struct dv_job *job, struct dv_job *waiter)
@@ -584,7 +584,7 @@ static void spin_for(struct dv_job *job, const struct dv_place *place, unsigned 
         if (turn % 64)
             continue;
         if (job->offers && dv_relay_withdraw(job)) /* they sleep, or are busy with something else */
-            announce();
+            dv_pool_announce();
         if (is_long_enough(&until) || dv_place_is_in_the_way(place, job->crew))
             break;
     }
@@ -594,7 +594,7 @@ static void spin_for(struct dv_job *job, const struct dv_place *place, unsigned 
 static void collect(struct dv_job *job)
 {
     if (dv_relay_collect(job) && !dv_job_is_over(job))
-        announce();
+        dv_pool_announce();
 }
 
 /* The next alarm, if it comes before that moment; 0 is never. */
@@ -637,7 +637,7 @@ void dv_pool_wait(struct dv_job *job, struct dv_place *place)
         }
         if (!patient && job->offers) {
             if (dv_relay_withdraw(job)) /* nobody sleeps while something is on offer */
-                announce();
+                dv_pool_announce();
             dv_relay_await(job);
             collect(job);
         }

@@ -86,6 +86,9 @@ static inline bool dv_pool_has_worker(int core)
     return atomic_load_explicit(&dv_pool.seats[core].has_worker, memory_order_acquire);
 }
 
+/* There is something to do: calls workers, those that gave way too, and whoever waits. */
+void dv_pool_announce(void);
+
 /* A kernel of `waiter` waits for the job from now on: whoever needs the one needs the other. */
 void dv_pool_await(struct dv_job *job, struct dv_job *waiter);
 
