@@ -210,6 +210,7 @@ static void join_jobs(struct dv_crew *crew)
             dv_job_seat_member(job, m, crew->units[m], DV_WAITING, -1);
             atomic_fetch_add(&job->alive, 1);
             job->member_count = m + 1;
+            job->last_call = (struct dv_last_call){0}; /* in the next one it has a part from the start */
             dv_plan_join(&job->plan);
         }
         pthread_mutex_unlock(&job->mutex);

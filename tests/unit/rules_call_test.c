@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <math.h>
 #include <pthread.h>
+#include <sched.h>
 
 enum { PRIME = 10007, MANY = 1000000 };
 
@@ -457,6 +458,65 @@ static void check_found_beside(void)
     }
 }
 
+static atomic_bool is_held, is_holding;
+
+DIVVY_HOST_KERNEL(hold, (out, uint, y))
+{
+    atomic_store(&is_holding, true);
+    while (atomic_load(&is_held))
+        sched_yield();
+    DIVVY_FOR (i)
+        y[i] = 0;
+}
+
+/* Returns when the core's worker is inside, and with that outside of every other job. */
+static divvy_future *begin_to_hold(divvy *dv, uint *y, size_t count)
+{
+    atomic_store(&is_held, true);
+    atomic_store(&is_holding, false);
+    divvy_future *holder = divvy_submit(dv, hold, count, .y = y);
+    while (!atomic_load(&is_holding))
+        sched_yield();
+    return holder;
+}
+
+static void end_holding(divvy_future *holder)
+{
+    atomic_store(&is_held, false);
+    STATUS(DIVVY_OK, divvy_wait(holder));
+}
+
+/* Devices that join a job in which they have no part have theirs in the very same call afterwards. */
+static void check_found_meanwhile(void)
+{
+    enum { COUNT = 4000, CALLS = 5 };
+    fake_behave();
+    divvy *dv = OPEN(.backend = "cpu,fake", .threads = 1, .schedule = "static");
+    uint *y = malloc(sizeof *y * COUNT * CALLS);
+    divvy_future *holder = begin_to_hold(dv, y, COUNT);
+    divvy_future *joined = divvy_submit(dv, toil, COUNT, .y = y);
+    STATUS(DIVVY_OK, divvy_run(dv, toil, COUNT, .y = y + COUNT, .with = {.devices = "fake:0"}));
+    end_holding(holder);
+    STATUS(DIVVY_OK, divvy_wait(joined));
+
+    /* As many at once as there were before, so that their memory is used again, and before a device has anything to do. */
+    holder = begin_to_hold(dv, y, COUNT * CALLS);
+    divvy_future *calls[CALLS];
+    for (size_t k = 0; k < CALLS; k++)
+        calls[k] = divvy_submit(dv, toil, COUNT, .y = y + k * COUNT);
+    size_t before = fake_at(FAKE_STAGED)->items;
+    end_holding(holder);
+    for (size_t k = 0; k < CALLS; k++)
+        STATUS(DIVVY_OK, divvy_wait(calls[k]));
+    size_t wrong = 0;
+    for (size_t k = 0; k < CALLS * (size_t)COUNT; k++)
+        wrong += y[k] != k % COUNT;
+    CHECK_EQ(wrong, 0);
+    CHECK(fake_at(FAKE_STAGED)->items > before);
+    free(y);
+    divvy_close(dv);
+}
+
 /* Kernels are ready on every device afterwards; what builds nowhere is told. */
 static void check_prepare(void)
 {
@@ -514,6 +574,7 @@ int main(void)
     check_everywhere();
     check_devices();
     check_latecomers();
+    check_found_meanwhile();
     check_found_beside();
     check_prepare();
     free(hits);
