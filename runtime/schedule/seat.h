@@ -66,7 +66,8 @@ struct dv_place dv_place_visit(struct dv_crew *crew);
 /* A visitor without a seat tries to take one. None of its jobs may be on offer: see relay.h. */
 void dv_place_sit(struct dv_place *place, struct dv_crew *crew);
 
-/* A visitor that will sleep until its job calls leaves the seat to its worker, but not the lead. */
+/* A visitor that will sleep until its job calls leaves the seat, but not the lead, to its worker; as one does who cannot
+ * have the seat since its leader sleeps. There is a worker from then on if anything can be done there. */
 void dv_place_rise(struct dv_place *place, struct dv_job *job);
 
 /* The visit is over. */

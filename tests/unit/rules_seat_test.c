@@ -14,6 +14,7 @@ enum { CORES_MAX = 64 };
 static unsigned core_count;
 static int cpu_of[CORES_MAX]; /* of core */
 static cpu_set_t everywhere;
+static unsigned threads_at_first; /* of a process without a context */
 
 static int own_thread(void)
 {
@@ -160,11 +161,20 @@ static void check_moving(void)
 
 /* ---- What it costs ---- */
 
+/* One that was joined may be seen a little longer. */
+static void await_threads(unsigned count)
+{
+    for (int k = 0; k < 3000 && count_threads() != count; k++)
+        sleep_ms(1);
+    CHECK_EQ(count_threads(), count);
+}
+
 /* The first core has a worker only from when somebody stands elsewhere, and never more than one; a context whose workers
  * are not bound never needs it. */
 static void check_threads(void)
 {
-    const unsigned before = count_threads();
+    const unsigned before = threads_at_first;
+    await_threads(before);
     stand_on(0);
     divvy *dv = OPEN(.backend = "cpu", .threads = -1, .schedule = "static");
     run_traced(dv, 0, 20, 0);
@@ -186,9 +196,7 @@ static void check_threads(void)
         STATUS(DIVVY_OK, divvy_run(dv, look, core_count, .trace = trace));
         CHECK_EQ(trace[0].thread, own_thread());
     }
-    for (int k = 0; k < 3000 && count_threads() != before + core_count - 1; k++)
-        sleep_ms(1); // one that was joined may be seen a little longer
-    CHECK_EQ(count_threads(), before + core_count - 1);
+    await_threads(before + core_count - 1);
     divvy_close(dv);
     stand_anywhere();
 }
@@ -321,6 +329,36 @@ static void check_sleeping(void)
     divvy_close(dv);
 }
 
+static void *wait_for_fake(void *argument)
+{
+    uint y[1];
+    STATUS(DIVVY_OK, divvy_run(argument, toil, 1, .turns = 1, .y = y, .with = {.devices = "fake"}));
+    return NULL;
+}
+
+/* A caller that sleeps while a device works keeps no core from a context that has only that one. */
+static void check_sleeping_beside(const char *backend)
+{
+    fake_behave();
+    fake_at(FAKE_DIRECT)->slow_ns = 60000000000;
+    divvy *sleeps = OPEN(.backend = "cpu,fake", .devices = "cpu:0,fake:2");
+    divvy *works = OPEN(.backend = backend, .threads = 1);
+    pthread_t thread;
+    CHECK_EQ(pthread_create(&thread, NULL, wait_for_fake, sleeps), 0);
+    while (!fake_at(FAKE_DIRECT)->started)
+        sleep_ms(1);
+    sleep_ms(20); // it sleeps by now
+    uint y[100];
+    for (int k = 0; k < 10; k++)
+        STATUS(DIVVY_OK,
+               divvy_run(works, toil, 100, .turns = 1, .y = y, .with = {.schedule = k % 2 ? "static" : NULL}));
+    CHECK_EQ(fake_at(FAKE_DIRECT)->items, 0);
+    fake_behave();
+    pthread_join(thread, NULL);
+    divvy_close(works);
+    divvy_close(sleeps);
+}
+
 /* ---- Contexts whose first cores differ ---- */
 
 struct rival {
@@ -435,12 +473,15 @@ int main(void)
         puts("skipped: this needs two cores to which threads can be bound");
         return 77;
     }
+    threads_at_first = count_threads();
     check_standing();
     check_moving();
     check_threads();
     check_giving_way();
     check_busy();
     check_sleeping();
+    check_sleeping_beside("cpu");
+    check_sleeping_beside("serial");
     check_rivals();
     check_nesting();
     check_moved();
