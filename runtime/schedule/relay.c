@@ -212,6 +212,8 @@ bool dv_relay_disengage(struct dv_seat *seat)
 {
     enum dv_watch idle = DV_WATCH_NOW;
     bool stayed = atomic_compare_exchange_strong(&seat->box->watch, &idle, DV_WATCH_NONE);
+    if (stayed)
+        dv_relay_serve(seat); /* what was offered since it looked */
     seat->box = NULL;
     atomic_store_explicit(&seat->engaged, NULL, memory_order_release);
     return stayed;

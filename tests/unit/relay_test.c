@@ -83,6 +83,19 @@ static void take(void)
     strike(&stage);
 }
 
+/* Offered to a worker that has looked for the last time: it looks once more when it has said that it leaves. */
+static void leave(void)
+{
+    struct stage stage;
+    if (!set(&stage, "static"))
+        return;
+    CHECK(dv_relay_disengage(&stage.seat));
+    CHECK(dv_relay_answered(stage.job));
+    CHECK(!dv_relay_collect(stage.job));
+    check_left(&stage, 0);
+    strike(&stage);
+}
+
 /* Withdrawn before anybody took it: a worker that comes now leaves it alone, and nobody waits for its answer. */
 static void come_too_late(const char *schedule)
 {
@@ -120,6 +133,7 @@ int main(void)
     setenv("HWLOC_THISSYSTEM", "0", 1);
     static const char *const schedules[] = {"static", "dynamic"};
     take();
+    leave();
     for (unsigned s = 0; s < 2; s++) {
         come_too_late(schedules[s]);
         meet(schedules[s]);
