@@ -336,8 +336,8 @@ static divvy_status choose(struct dv_crew *crew)
         give_back_spare(crew, !picks_cores(crew, eager) && eager->device_count > 1);
     if (!*crew->settings.bind) /* bound to a part of the cores, several processes would pile up on the same ones */
         crew->bound = crew->core_count + crew->spare_count == crew->host->core_count;
-    DV_TRY(dv_pool_enter(crew));
     crew->entered = true;
+    DV_TRY(dv_pool_enter(crew));
     DV_TRY(dv_relay_open(crew));
     if (eager)
         DV_TRY(add_cores(crew, eager));

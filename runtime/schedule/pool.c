@@ -320,9 +320,10 @@ divvy_status dv_pool_enter(struct dv_crew *crew)
     divvy_status status = DIVVY_OK;
     if (!dv_pool.seats) {
         dv_pool.seats = dv_seats_make(crew->host->core_count);
-        if (!dv_pool.seats)
+        if (dv_pool.seats)
+            dv_pool.seat_count = crew->host->core_count;
+        else
             status = dv_fail(DIVVY_NO_MEMORY, "no memory for the pool");
-        dv_pool.seat_count = crew->host->core_count;
     }
     dv_pool.crews++;
     for (unsigned c = 1; status == DIVVY_OK && c < crew->core_count; c++)
@@ -367,7 +368,10 @@ struct dv_unit *dv_pool_unit(const struct dv_found *found, unsigned units, int c
 {
     for (unsigned u = 0; u < dv_pool.unit_count; u++) {
         struct dv_unit *unit = dv_pool.units[u];
-        if (unit->found == found && unit->facts.units == (units ? units : unit->core >= 0 ? found->facts.units : 0))
+        if (unit->found == found && unit->core == core &&
+            unit->facts.units == (units             ? units
+                                  : unit->core >= 0 ? found->facts.units
+                                                    : 0))
             return unit;
     }
     if (dv_pool.unit_count == DV_CREW_MAX)

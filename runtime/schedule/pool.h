@@ -44,8 +44,8 @@ extern struct dv_pool dv_pool;
 /* The shared unit of a found device; the same for every crew. Under the pool's mutex. NULL: no memory, or too many. */
 struct dv_unit *dv_pool_unit(const struct dv_found *found, unsigned units, int core);
 
-/* A crew begins: makes the workers of its cores. A crew ends: the last one joins all threads, but leaves behind
- * those whose device hangs or builds at the moment `until`. NO_MEMORY, LIMIT. */
+/* A crew begins: makes the workers of its cores. A crew ends, also if it could not begin: the last one joins all threads,
+ * but leaves behind those whose device hangs or builds at the moment `until`. NO_MEMORY, LIMIT. */
 divvy_status dv_pool_enter(struct dv_crew *crew);
 void dv_pool_leave(uint64_t until);
 

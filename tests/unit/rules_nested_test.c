@@ -345,6 +345,21 @@ static void check_visits(void)
     divvy_close(NULL);
 }
 
+/* A serial context on another core than the first serial one is itself there: its kernels find their own context. */
+static void check_serial_beside(void)
+{
+    divvy *first = OPEN(.backend = "serial", .threads = 1, .bind = "0");
+    dv = OPEN(.backend = "serial", .threads = 1, .bind = "1");
+    schedule = NULL;
+    ulong leaves = 0;
+    STATUS(DIVVY_OK, divvy_wait(divvy_submit(dv, count_leaves, 3, .depth = 2, .leaves = &leaves)));
+    CHECK_EQ(leaves, 27);
+    STATUS(DIVVY_OK, count_below(2, &leaves));
+    CHECK_EQ(leaves, 27);
+    divvy_close(dv);
+    divvy_close(first);
+}
+
 int main(void)
 {
     limit_time(120);
@@ -367,5 +382,7 @@ int main(void)
         check_visits();
         divvy_close(dv);
     }
+    if (most > 1)
+        check_serial_beside();
     return check_summary();
 }
