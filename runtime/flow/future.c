@@ -13,9 +13,10 @@ static struct dv_place find_place(struct dv_crew *crew)
     const struct dv_here *here = dv_here();
     if (!here->unit)
         return dv_place_visit(crew);
-    if (crew->core_count && crew->member_of_core[here->unit->core] < 0)
-        dv_pool_hire_first(crew); /* a kernel of another context cannot help */
-    return (struct dv_place){.core = here->unit->core};
+    int core = here->unit->core;
+    if (crew->core_count && (core < 0 || crew->member_of_core[core] < 0))
+        dv_pool_hire_first(crew); /* who works for another context, or for a device, cannot help */
+    return (struct dv_place){.core = core};
 }
 
 /* The job whose kernel this thread runs, if it does: what it submits is a child. Callbacks are nobody's children. */
