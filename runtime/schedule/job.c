@@ -253,6 +253,7 @@ void dv_job_leave_out(struct dv_job *job, struct dv_member *member, divvy_status
         struct dv_pace *pace = &job->plan.paces[dv_job_index_of(job, member)];
         pace->stand = DV_AWAY;
         pace->out = true;
+        pace->asked = 0; /* nobody waits for what it was asked for */
     }
     dv_plan_unpark(&job->plan);
     pthread_mutex_unlock(&job->mutex);
@@ -265,7 +266,7 @@ void dv_job_leave_out(struct dv_job *job, struct dv_member *member, divvy_status
         dv_job_stop(job, false, status, error);
     else
         dv_job_recall(job);
-    if (job->prepares && before != DV_READY) /* else it has accounted for itself */
+    if (job->prepares && before == DV_WANTED) /* else it has accounted for itself, or need not */
         dv_job_account(job, 1);
     dv_job_release(job);
 }

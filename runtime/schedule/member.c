@@ -283,6 +283,16 @@ void dv_members_rewind(struct dv_job *job)
         rewind_member(&job->members[m]);
 }
 
+/* A device that is busy comes when it is through with that; one that has built the kernel meanwhile comes at once. */
+static enum dv_standing standing_again(const struct dv_job *job, const struct dv_member *member)
+{
+    struct dv_unit *unit = member->unit;
+    enum dv_standing before = atomic_load_explicit(&member->standing, memory_order_relaxed);
+    bool comes = (before == DV_READY && unit->core < 0 && atomic_load(&unit->busy)) ||
+                 (before == DV_WAITING && dv_unit_has(unit, job->kernel));
+    return comes ? DV_WANTED : before;
+}
+
 void dv_members_seat_again(struct dv_job *job, int core)
 {
     DV_UPDATE(job->joinable, job->latecomers && atomic_load(&job->crew->unprobed) > 0);
@@ -290,6 +300,7 @@ void dv_members_seat_again(struct dv_job *job, int core)
     bool news = version != job->models_version;
     DV_UPDATE(job->models_version, version);
     int unattended = 0;
+    bool waiting = false;
     for (unsigned m = 0; m < job->member_count; m++) {
         struct dv_member *member = &job->members[m];
         rewind_member(member);
@@ -306,15 +317,17 @@ void dv_members_seat_again(struct dv_job *job, int core)
         unattended += !attended;
         for (unsigned k = 0; job->has_folds && k < job->kernel->parameter_count; k++)
             dv_fold_identity(&job->kernel->parameters[k], &member->partials[k]);
-        if (member->unit->core < 0 && atomic_load(&member->unit->busy))
-            atomic_store(&member->standing, DV_WANTED); /* it comes when it is through with that */
-        bool here = atomic_load_explicit(&member->standing, memory_order_relaxed) == DV_READY;
-        DV_UPDATE(job->plan.paces[m].stand, here ? DV_HERE : DV_AWAY);
-        unsigned rate = job->plan.paces[m].rate;
+        enum dv_standing standing = standing_again(job, member);
+        DV_UPDATE_ATOMIC(member->standing, standing);
+        waiting = waiting || standing == DV_WAITING;
+        struct dv_pace *pace = &job->plan.paces[m];
+        DV_UPDATE(pace->stand, standing == DV_READY ? DV_HERE : DV_AWAY);
+        unsigned rate = pace->rate;
         if (news && (m == 0 || job->plan.paces[m - 1].rate != rate))
             job->plan.rates[rate] = dv_models_find(&job->crew->models, job->kernel, member->unit, job->count);
-        size_t cap = cap_on(job, member->unit);
-        DV_UPDATE(job->plan.paces[m].cap, cap);
+        size_t cap = dv_job_cap(cap_on(job, member->unit), pace->granule);
+        DV_UPDATE(pace->cap, cap);
     }
     DV_UPDATE_ATOMIC(job->unattended, unattended);
+    DV_UPDATE(job->latecomers, job->joinable || waiting);
 }

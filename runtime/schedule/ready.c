@@ -47,7 +47,13 @@ static bool load(struct dv_job *job, struct dv_member *member)
 {
     struct dv_unit *unit = member->unit;
     uint64_t begin = dv_now_ns();
+    const struct dv_load *loaded = dv_unit_find(unit, job->kernel);
+    bool known = loaded != NULL;
+    atomic_store(&unit->building, !known);
     divvy_status status = dv_unit_open(unit);
+    if (status == DIVVY_OK && !known)
+        loaded = dv_unit_load(unit, job->kernel);
+    atomic_store(&unit->building, false);
     if (status != DIVVY_OK) {
         char error[512];
         snprintf(error, sizeof error, "%s", dv_error_text());
@@ -55,10 +61,6 @@ static bool load(struct dv_job *job, struct dv_member *member)
         dv_job_leave_out(job, member, status, error); /* a core is not known to the pool's drivers */
         return false;
     }
-    bool known = dv_unit_has(unit, job->kernel);
-    atomic_store(&unit->building, !known);
-    const struct dv_load *loaded = dv_unit_load(unit, job->kernel);
-    atomic_store(&unit->building, false);
     if (!loaded || loaded->status != DIVVY_OK) {
         const char *error = loaded ? loaded->error : NULL;
         error = error ? error : "no memory to load a kernel";
@@ -127,7 +129,8 @@ static bool awaits_devices(struct dv_job *job)
 
 bool dv_ready_make(struct dv_job *job, struct dv_member *member)
 {
-    if (atomic_load_explicit(&member->standing, memory_order_acquire) == DV_READY)
+    bool retired = member->unit->core < 0 && dv_unit_is_retired(member->unit); /* while the job was being made */
+    if (atomic_load_explicit(&member->standing, memory_order_acquire) == DV_READY && !retired)
         return true;
     if (!load(job, member))
         return false;
@@ -138,8 +141,7 @@ bool dv_ready_make(struct dv_job *job, struct dv_member *member)
     struct dv_pace *pace = &job->plan.paces[dv_job_index_of(job, member)];
     pace->fixed_ns = fixed_ns(job, member);
     pace->granule = dv_job_granule(job, member->loaded.granule);
-    if (pace->cap > pace->granule)
-        pace->cap -= pace->cap % pace->granule;
+    pace->cap = dv_job_cap(pace->cap, pace->granule);
     pace->staged = unit->facts.staged;
     pace->upload_ns = unit->facts.staged ? upload_ns(job, unit) : 0;
     pace->copy_ns = unit->facts.staged ? copy_ns(job, unit) : 0;

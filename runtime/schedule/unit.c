@@ -87,11 +87,16 @@ bool dv_unit_has(struct dv_unit *unit, const divvy_kernel *kernel)
     return (atomic_load_explicit(&unit->loaded_marks, memory_order_relaxed) & mark_of(kernel)) != 0;
 }
 
-const struct dv_load *dv_unit_load(struct dv_unit *unit, const divvy_kernel *kernel)
+const struct dv_load *dv_unit_find(const struct dv_unit *unit, const divvy_kernel *kernel)
 {
     for (unsigned k = 0; k < unit->load_count; k++)
         if (unit->loads[k].kernel == kernel)
             return &unit->loads[k];
+    return NULL;
+}
+
+const struct dv_load *dv_unit_load(struct dv_unit *unit, const divvy_kernel *kernel)
+{
     if (unit->load_count == unit->load_capacity) {
         unsigned capacity = unit->load_capacity ? 2 * unit->load_capacity : 8;
         struct dv_load *loads = realloc(unit->loads, capacity * sizeof *loads);

@@ -36,7 +36,7 @@ struct dv_unit {
     _Atomic enum dv_unit_state state;
     atomic_bool warned;            /* its failure has been told */
     atomic_bool busy;              /* its worker computes for some job, or for one that does not wait for it any more */
-    atomic_bool building;          /* its worker is inside a build, which nobody waits for */
+    atomic_bool building;          /* its worker opens it or builds, which nobody waits for */
     _Atomic uint64_t open_ns;      /* what opening cost; 0: not known */
     _Atomic uint64_t build_ns;     /* what the last build cost; 0: not known */
     _Atomic uint64_t loaded_marks; /* a bit by hash of each kernel that was loaded: a hint */
@@ -54,8 +54,12 @@ void dv_unit_free(struct dv_unit *unit);
 /* Opens the device unless it is open. Its worker only. */
 divvy_status dv_unit_open(struct dv_unit *unit);
 
-/* The kernel on this unit, loaded now if need be; a failure is remembered and never tried again. NULL only without
- * memory. Its worker only; the pointer is valid until the next call. */
+/* The kernel on this unit if it was loaded, or could not be. NULL: nobody has tried. Its worker only; the pointer is
+ * valid until the next load. */
+const struct dv_load *dv_unit_find(const struct dv_unit *unit, const divvy_kernel *kernel);
+
+/* Loads a kernel that is not there yet; a failure is remembered, and not to be tried again. NULL only without memory.
+ * Its worker only; the pointer is valid until the next load. */
 const struct dv_load *dv_unit_load(struct dv_unit *unit, const divvy_kernel *kernel);
 
 /* Nobody begins anything there any more, and whoever tries is told `why`. Its worker only. */

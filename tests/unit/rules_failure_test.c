@@ -270,6 +270,56 @@ static void check_slow_build(void)
     free(text);
 }
 
+/* Nor for a device that opens. */
+static void check_slow_open(void)
+{
+    fake_behave();
+    char *text;
+    begin_hearing();
+    divvy *dv = OPEN(.backend = "cpu,fake", .devices = "cpu,fake:0", .schedule = "dynamic", .log = "warn");
+    fake_at(FAKE_STAGED)->open_slow_ns = FOR_EVER_NS;
+    STATUS(DIVVY_OK, run_mark(dv, (divvy_call_options){0}));
+    sleep_ms(50);
+    uint64_t begin = wall_ns();
+    divvy_close(dv);
+    CHECK(wall_ns() - begin < NOT_FOR_EVER_NS);
+    fake_behave();
+    sleep_ms(100);
+    CHECK_STR(text = heard(), "");
+    free(text);
+}
+
+/* Of two devices whose launches cost much, since all read a large table, the first one is asked alone. When it fails the
+ * other one is asked, not put off for ever. */
+static void check_put_off(void)
+{
+    enum { ENTRIES = 13000000, ROWS = 1000 };
+    fake_behave();
+    int *table = calloc(ENTRIES, sizeof *table), *source = malloc(ROWS * sizeof *source);
+    int *blended = malloc(ROWS * sizeof *blended);
+    for (int i = 0; i < ROWS; i++) {
+        source[i] = i;
+        table[i] = 3;
+    }
+    for (int k = 0; k < 4; k++) {
+        divvy *dv = OPEN(.backend = "fake", .devices = "fake:2,fake:4");
+        fake_at(k % 2 ? FAKE_DIRECT : FAKE_CORES)->open_slow_ns = 50000000; // comes second
+        *(k / 2 ? &fake_at(k % 2 ? FAKE_CORES : FAKE_DIRECT)->fail_finish
+                : &fake_at(k % 2 ? FAKE_CORES : FAKE_DIRECT)->fail_start) = 1;
+        STATUS(DIVVY_OK, divvy_run(dv, blend, ROWS, .width = 1, .entries = ENTRIES, .source = source, .table = table,
+                                   .blended = blended));
+        size_t wrong = 0;
+        for (int i = 1; i + 1 < ROWS; i++)
+            wrong += blended[i] != 3 * 3 * i;
+        CHECK_EQ(wrong, 0);
+        divvy_close(dv);
+        fake_behave();
+    }
+    free(table);
+    free(source);
+    free(blended);
+}
+
 /* A partition that fails in a job which was stopped meanwhile is nobody's any more. */
 static void check_failing_late(void)
 {
@@ -339,6 +389,8 @@ int main(void)
     check_abandoned();
     check_borrowed();
     check_slow_build();
+    check_slow_open();
+    check_put_off();
     check_failing_late();
     return check_summary();
 }
