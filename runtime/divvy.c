@@ -1,6 +1,7 @@
 /* The public functions: they check what the caller hands over, find the context, and call the modules. */
 #include <divvy.h>
 
+#include "base/ending.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "flow/future.h"
@@ -36,6 +37,7 @@ static void forget_parent(void)
 {
     dv_pool_forked();
     dv_registry_forked();
+    dv_ending_forked();
     default_context = NULL; /* its memory is the parent's affair */
     pthread_mutex_init(&default_mutex, NULL);
     *dv_here() = (struct dv_here){0};
@@ -63,6 +65,7 @@ static divvy *open_context(const divvy_options *options)
     dv->failure = dv_settings_read(options, &settings);
     if (dv->failure == DIVVY_OK) {
         dv_log_set_level(settings.log);
+        dv_ending_guard();
         dv->failure = dv_crew_open(&settings, &dv->crew);
         dv->generation = dv_pool.generation;
         if (dv->failure != DIVVY_OK) {
@@ -120,6 +123,7 @@ static divvy *take_default(void)
 static void close_default_at_exit(void)
 {
     close_context(take_default());
+    dv_ending_wait(); /* for what its last jobs began */
 }
 
 static divvy *default_or(divvy *dv)

@@ -1,8 +1,9 @@
 /* The end of the process. Drivers free their compilers and thread pools in destructors, which run while other threads
  * may still build or launch: those crash. So the process waits for them, and what comes later is turned away.
  *
- * What exit() runs first is what was registered last, and compilers make objects with destructors all through their
- * first build. Hence a build is watched by a thread that registers the wait anew every millisecond. */
+ * What exit() runs first is what was registered last, and drivers make objects with destructors all through their loading
+ * and their first build. Hence both are watched by a thread that registers the wait anew every millisecond. Where it is the
+ * main thread that ends the process, the runtime waits for them before all that. */
 #include "opencl.h"
 
 #include <stdlib.h>

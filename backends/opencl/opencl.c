@@ -12,7 +12,11 @@ static divvy_status probe(const divvy_host *host)
 {
     if (!dv_cl_enter())
         return ending(host);
+    struct dv_cl_watch watched; /* drivers register destructors as they load */
+    dv_cl_guard_exit(host);
+    dv_cl_watch_begin(&watched);
     divvy_status status = dv_cl_probe(host);
+    dv_cl_watch_end(&watched);
     dv_cl_leave();
     return status;
 }

@@ -245,10 +245,10 @@ divvy_status dv_cl_try(struct dv_cl_device *device, struct dv_cl_kernel *loaded,
 /* ---- exit.c ---- */
 
 /* From now on the end of the process waits, for a few seconds at most, a minute for builds, until no call is in progress
- * and no partition in flight. Once, after the drivers were loaded, since their destructors then run later. */
+ * and no partition in flight. */
 void dv_cl_guard_exit(const divvy_host *host);
 
-/* Around a build: the same for what compilers leave to be destructed at the end. */
+/* Around probing, and each build: the same for what drivers and compilers meanwhile leave to be destructed at the end. */
 struct dv_cl_watch {
     atomic_bool over;
     bool watched;

@@ -388,7 +388,5 @@ divvy_status dv_cl_probe(const divvy_host *host)
             status = walk_platform(host, platforms[k], k);
         free(name);
     }
-    /* Only now: destructors that drivers register when they load must run after the wait. */
-    dv_cl_guard_exit(host);
     return status;
 }

@@ -1,6 +1,7 @@
 #include "machine/registry.h"
 
 #include "base/clock.h"
+#include "base/ending.h"
 #include "base/fork.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -496,7 +497,9 @@ static void *probe_here(void *argument)
     if (probing->nice != 0)
         dv_thread_give_way(probing->nice);
     dv_error_set("");
+    dv_ending_hold();
     probing->status = plugin->backend->probe(&plugin->host);
+    dv_ending_release();
     if (probing->status != DIVVY_OK)
         probing->error = strdup(*dv_error_text() ? dv_error_text() : "it does not tell why");
     return NULL;

@@ -5,10 +5,12 @@
 #include "../../../backends/cpu/forms.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 extern __attribute__((visibility("default"))) struct fake_order fake_orders[FAKE_DEVICES];
 struct fake_order fake_orders[FAKE_DEVICES];
@@ -68,11 +70,40 @@ static void linger(const _Atomic uint64_t *ns)
     }
 }
 
+/* ---- The end of the process ---- */
+
+static atomic_int inside; /* calls that probe, open or build */
+
+/* A driver would destroy here what those calls need. */
+static void look_inside(void)
+{
+    if (atomic_load(&inside) > 0) {
+        fputs("fake: the process ends inside a driver\n", stderr);
+        _exit(FAKE_ENDED_INSIDE);
+    }
+}
+
+/* As libraries do, the first one registers what is destroyed in the end. */
+static void go_in(void)
+{
+    static atomic_bool registered;
+    atomic_fetch_add(&inside, 1);
+    if (!atomic_exchange(&registered, true))
+        atexit(look_inside);
+}
+
+static void linger_inside(const _Atomic uint64_t *ns)
+{
+    go_in();
+    linger(ns);
+    atomic_fetch_sub(&inside, 1);
+}
+
 static divvy_status probe(const divvy_host *host)
 {
     const char *level;
     atomic_fetch_add(&fake_orders[0].probed, 1);
-    linger(&fake_orders[0].probe_slow_ns);
+    linger_inside(&fake_orders[0].probe_slow_ns);
     if (atomic_load(&fake_orders[0].fail_probe))
         return host->fail(host, DIVVY_IO, "the fake backend was told not to be probed");
     divvy_status chosen = forms_begin(host, &level);
@@ -103,11 +134,11 @@ static bool is_due(atomic_int *order)
     return false;
 }
 
-static divvy_status open(const divvy_host *host, const divvy_device_facts *facts, void **out_device,
-                         divvy_rates *out_rates)
+static divvy_status open_device(const divvy_host *host, const divvy_device_facts *facts, void **out_device,
+                                divvy_rates *out_rates)
 {
     struct fake_order *order = &fake_orders[facts->handle];
-    linger(&order->open_slow_ns);
+    linger_inside(&order->open_slow_ns);
     if (atomic_load(&order->fail_open))
         return host->fail(host, DIVVY_NO_DEVICE, "the fake device was told not to open");
     struct device *device = calloc(1, sizeof *device);
@@ -132,7 +163,7 @@ static void empty(struct slot *slot)
     slot->used = false;
 }
 
-static void close(void *memory)
+static void close_device(void *memory)
 {
     struct device *device = memory;
     atomic_fetch_add(&device->order->closed, 1);
@@ -145,7 +176,7 @@ static divvy_status load(void *memory, const divvy_kernel *kernel, divvy_loaded 
 {
     struct device *device = memory;
     atomic_fetch_add(&device->order->loading, 1);
-    linger(&device->order->open_slow_ns);
+    linger_inside(&device->order->open_slow_ns);
     if (kernel->flags & DIVVY_KERNEL_HOST)
         return device->host->fail(device->host, DIVVY_UNSUPPORTED, "%s is a host kernel", kernel->name);
     if (atomic_load(&device->order->fail_load))
@@ -277,8 +308,8 @@ const divvy_backend divvy_plugin = {
     .sanitizer = DIVVY_SANITIZER,
     .features = DIVVY_BACKEND_BY_NAME,
     .probe = probe,
-    .open = open,
-    .close = close,
+    .open = open_device,
+    .close = close_device,
     .load = load,
     .unload = unload,
     .start = start,

@@ -16,6 +16,9 @@ enum {
     FAKE_DEVICES,
 };
 
+/* How a process ends that ends while the backend is being probed, or a device opened or a kernel built. */
+enum { FAKE_ENDED_INSIDE = 88 };
+
 struct fake_order {
     atomic_int fail_probe;  /* of the first device: probing fails */
     atomic_int fail_open;   /* opening fails */
