@@ -480,11 +480,24 @@ void dv_pool_leave(uint64_t until)
 
 /* ---- Jobs ---- */
 
+/* Under the pool's mutex. */
+static bool has_others(const struct dv_job *own)
+{
+    return dv_pool.order.first != own || dv_pool.order.last != own;
+}
+
+bool dv_pool_has_others(const struct dv_job *own)
+{
+    pthread_mutex_lock(&dv_pool.mutex);
+    bool others = has_others(own);
+    pthread_mutex_unlock(&dv_pool.mutex);
+    return others;
+}
+
 bool dv_pool_needs(int core, struct dv_job *own)
 {
     pthread_mutex_lock(&dv_pool.mutex);
-    bool others = dv_pool.order.first != own || dv_pool.order.last != own;
-    bool needs = others || (own && has_work_for(own, dv_job_member_on(own, core)));
+    bool needs = has_others(own) || (own && has_work_for(own, dv_job_member_on(own, core)));
     pthread_mutex_unlock(&dv_pool.mutex);
     return needs;
 }

@@ -92,6 +92,9 @@ void dv_pool_announce(void);
 /* A kernel of `waiter` waits for the job from now on: whoever needs the one needs the other. */
 void dv_pool_await(struct dv_job *job, struct dv_job *waiter);
 
+/* Whether any job but `own` (or NULL) is in flight. */
+bool dv_pool_has_others(const struct dv_job *own);
+
 /* Whether the worker of a core may be needed: any job but `own` (or NULL) is in flight, or that one has work for it. */
 bool dv_pool_needs(int core, struct dv_job *own);
 

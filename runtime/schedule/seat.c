@@ -70,10 +70,10 @@ void dv_seat_call_back(void)
             dv_bell_ring(&dv_pool.seats[s].left);
 }
 
-/* After its seat was left, if there is anything to do. */
-static void call_worker(struct dv_seat *seat)
+/* After its seat was left, if there is anything to do; `own`: the visitor's job, if it still waits for that. */
+static void call_worker(struct dv_seat *seat, struct dv_job *own)
 {
-    if (atomic_load(&seat->has_worker) && dv_pool_needs((int)(seat - dv_pool.seats), NULL))
+    if (atomic_load(&seat->has_worker) && dv_pool_needs((int)(seat - dv_pool.seats), own))
         dv_bell_ring(&seat->left);
 }
 
@@ -136,12 +136,14 @@ static struct dv_seat *rise(struct dv_place *place)
 
 void dv_place_rise(struct dv_place *place, struct dv_job *job)
 {
+    if (place->core < 0 && place->leads)
+        return;
     struct dv_crew *crew = job->crew;
-    struct dv_seat *seat = place->core >= 0 ? rise(place) : place->leads ? NULL : first_seat(crew);
-    unsigned core = seat ? (unsigned)(seat - dv_pool.seats) : 0;
-    if (seat && !dv_seat_is_taken(seat) && dv_pool_needs((int)core, job) &&
-        dv_pool_hire_core(core, crew->bound) == DIVVY_OK)
-        dv_bell_ring(&seat->left);
+    struct dv_seat *seat = place->core >= 0 ? rise(place) : first_seat(crew);
+    if (atomic_load(&seat->has_worker))
+        call_worker(seat, job);
+    else if (!dv_seat_is_taken(seat) && dv_pool_has_others(job))
+        dv_pool_hire_core((unsigned)(seat - dv_pool.seats), crew->bound);
 }
 
 void dv_place_leave(struct dv_place *place, const struct dv_crew *crew)
@@ -151,10 +153,10 @@ void dv_place_leave(struct dv_place *place, const struct dv_crew *crew)
     struct dv_seat *first = first_seat(crew);
     if (place->core == (int)crew->cores[0]) {
         drop(first, DV_SEAT_LED | DV_SEAT_TAKEN);
-        call_worker(first);
+        call_worker(first, NULL);
     } else {
         if (place->core >= 0)
-            call_worker(rise(place));
+            call_worker(rise(place), NULL);
         drop(first, DV_SEAT_LED);
     }
     if (atomic_load(&dv_pool.seatless))

@@ -67,7 +67,7 @@ struct dv_place dv_place_visit(struct dv_crew *crew);
 void dv_place_sit(struct dv_place *place, struct dv_crew *crew);
 
 /* A visitor that will sleep until its job calls leaves the seat, but not the lead, to its worker; as one does who cannot
- * have the seat since its leader sleeps. There is a worker from then on if anything can be done there. */
+ * have the seat since its leader sleeps. There is a worker from then on if there are other jobs. */
 void dv_place_rise(struct dv_place *place, struct dv_job *job);
 
 /* The visit is over. */
