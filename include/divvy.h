@@ -113,8 +113,9 @@ DIVVY_API divvy_status divvy_open_sized(divvy **out_dv, const divvy_options *opt
 
 /* Waits for the jobs in flight, writes the profile and what was learned, lets the devices go. For a device that hangs it
  * waits a stated time (2 s), then leaves it behind with one warning; for one that opens or builds it
- * does not wait. NULL closes the default context if there is one. Futures of the context must not be
- * waited for afterwards. Not from a callback or a kernel. */
+ * does not wait: the end of the process does, a minute at most. NULL closes the default context if there is one.
+ * Futures of the context must not be waited for afterwards, and no other thread may be inside a call on it. Not from a
+ * callback or a kernel. */
 DIVVY_API void divvy_close(divvy *dv);
 
 /* ---- Running a kernel ------------------------------------------------------------------------ */

@@ -2,8 +2,8 @@
  * may still build or launch: those crash. So the process waits for them, and what comes later is turned away.
  *
  * What exit() runs first is what was registered last, and drivers make objects with destructors all through their loading
- * and their first build. Hence both are watched by a thread that registers the wait anew every millisecond. Where it is the
- * main thread that ends the process, the runtime waits for them before all that. */
+ * and their first build. Hence both are watched by a thread that registers the wait anew every millisecond. Where the
+ * process ends with the main thread, and that has opened a context, the runtime waits for them before all that. */
 #include "opencl.h"
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 /* A build ends by itself, on a busy machine after a while; a device may hang. */
-enum { PATIENCE_MS = 5000, BUILD_PATIENCE_MS = 60000, GUARDS_MAX = 1 << 15, PAUSE_NS = 1000000 };
+enum { PATIENCE_MS = 5000, BUILD_PATIENCE_MS = 30000, GUARDS_MAX = 1 << 15, PAUSE_NS = 1000000 };
 
 static atomic_uint calls;  /* in progress, and partitions in flight */
 static atomic_uint builds; /* among them */
@@ -21,16 +21,20 @@ static pid_t guarded;      /* a child of fork has none of the threads */
 static atomic_uint guards; /* times that the wait was registered */
 static const divvy_host *log_host;
 
+/* Registered many times, it waits once. */
 static void wait_for_calls(void)
 {
+    if (atomic_load(&ended))
+        return;
     if (getpid() != guarded) {
         atomic_store(&ending, true);
         atomic_store(&ended, true);
         return;
     }
     atomic_store(&ending, true);
-    for (int waited = 0; atomic_load(&calls) > 0 && waited < (atomic_load(&builds) ? BUILD_PATIENCE_MS : PATIENCE_MS);
-         waited++)
+    for (uint64_t begin = log_host->now_ns(), waited_ms = 0;
+         atomic_load(&calls) > 0 && waited_ms < (atomic_load(&builds) ? BUILD_PATIENCE_MS : PATIENCE_MS);
+         waited_ms = (log_host->now_ns() - begin) / 1000000)
         nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
     atomic_store(&ended, true);
     if (atomic_load(&calls) > 0)

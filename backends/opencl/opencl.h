@@ -244,7 +244,7 @@ divvy_status dv_cl_try(struct dv_cl_device *device, struct dv_cl_kernel *loaded,
 
 /* ---- exit.c ---- */
 
-/* From now on the end of the process waits, for a few seconds at most, a minute for builds, until no call is in progress
+/* From now on the end of the process waits, for a few seconds at most, half a minute for builds and probing, until no call is in progress
  * and no partition in flight. */
 void dv_cl_guard_exit(const divvy_host *host);
 

@@ -3,13 +3,17 @@
  * objects (Itanium C++ ABI, where libc has it); one of these is ours. */
 #include "base/ending.h"
 
+#include "base/clock.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 60000, PAUSE_NS = 1000000 };
+enum { PAUSE_NS = 1000000 };
+static const uint64_t PATIENCE_NS = 30000000000;
 
 static atomic_uint holding;
 
@@ -49,7 +53,10 @@ void dv_ending_release(void)
 
 void dv_ending_wait(void)
 {
-    for (int waited = 0; atomic_load(&holding) > 0 && waited < PATIENCE_MS; waited++)
+    static _Atomic uint64_t until_ns; /* however often it is waited for */
+    uint64_t none = 0;
+    atomic_compare_exchange_strong(&until_ns, &none, dv_now_ns() + PATIENCE_NS);
+    while (atomic_load(&holding) > 0 && dv_now_ns() < atomic_load(&until_ns))
         nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
 }
 

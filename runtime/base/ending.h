@@ -11,7 +11,7 @@ void dv_ending_guard(void);
 void dv_ending_hold(void);
 void dv_ending_release(void);
 
-/* Returns when nobody holds; after a minute in any case, since a driver may hang. */
+/* Returns when nobody holds; half a minute after it was called first in any case, since a driver may hang. */
 void dv_ending_wait(void);
 
 /* fork: the child has none of the threads that held. */

@@ -75,7 +75,8 @@ void dv_balances_keep(struct dv_balances *balances, const struct dv_job *job)
     struct dv_balance *balance = find(balances, job);
     if (!balance)
         balance = add(balances, job);
-    for (unsigned m = 0; balance && reach(balance, job->member_count) && m < job->member_count; m++) {
+    const unsigned count = balance && reach(balance, job->member_count) ? balance->count : 0;
+    for (unsigned m = 0; m < count && m < job->member_count; m++) {
         struct dv_tally tally = dv_member_tally(&job->members[m]);
         balance->powers[m] = dv_power_measured(balance->powers[m], tally.items, tally.busy_ns);
     }

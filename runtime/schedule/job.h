@@ -265,7 +265,7 @@ static inline size_t dv_job_granule(const struct dv_job *job, size_t granule)
 /* The largest partition that a device may get, in whole granules if one fits; 0: any. */
 static inline size_t dv_job_cap(size_t cap, size_t granule)
 {
-    return cap > granule ? cap - cap % granule : cap;
+    return granule > 1 && cap > granule ? cap - cap % granule : cap;
 }
 
 static inline bool dv_job_is_over(struct dv_job *job)

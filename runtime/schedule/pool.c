@@ -366,12 +366,10 @@ void dv_pool_hire_first_for(const struct dv_job *job, int core)
 
 struct dv_unit *dv_pool_unit(const struct dv_found *found, unsigned units, int core)
 {
+    const unsigned wanted = units ? units : core >= 0 ? found->facts.units : 0;
     for (unsigned u = 0; u < dv_pool.unit_count; u++) {
         struct dv_unit *unit = dv_pool.units[u];
-        if (unit->found == found && unit->core == core &&
-            unit->facts.units == (units             ? units
-                                  : unit->core >= 0 ? found->facts.units
-                                                    : 0))
+        if (unit->found == found && unit->core == core && unit->facts.units == wanted)
             return unit;
     }
     if (dv_pool.unit_count == DV_CREW_MAX)
@@ -483,7 +481,8 @@ void dv_pool_leave(uint64_t until)
 /* Under the pool's mutex. */
 static bool has_others(const struct dv_job *own)
 {
-    return dv_pool.order.first != own || dv_pool.order.last != own;
+    const struct dv_order *order = &dv_pool.order;
+    return order->first && (order->first != own || order->last != own);
 }
 
 bool dv_pool_has_others(const struct dv_job *own)

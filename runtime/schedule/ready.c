@@ -1,6 +1,7 @@
 #include "schedule/ready.h"
 
 #include "base/clock.h"
+#include "base/ending.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "schedule/pool.h"
@@ -42,6 +43,18 @@ void dv_ready_retire(struct dv_job *job, struct dv_unit *unit, const char *error
     dv_unit_retire(unit);
 }
 
+/* Opens the unit if need be, and loads a kernel that is not there yet; NULL: no memory. */
+static divvy_status build(struct dv_unit *unit, const divvy_kernel *kernel, const struct dv_load **out_loaded)
+{
+    dv_ending_hold();
+    atomic_store(&unit->building, true);
+    divvy_status status = dv_unit_open(unit);
+    *out_loaded = status == DIVVY_OK ? dv_unit_load(unit, kernel) : NULL;
+    atomic_store(&unit->building, false);
+    dv_ending_release();
+    return status;
+}
+
 /* Opens the unit and loads the kernel. Else the member is out. */
 static bool load(struct dv_job *job, struct dv_member *member)
 {
@@ -49,11 +62,7 @@ static bool load(struct dv_job *job, struct dv_member *member)
     uint64_t begin = dv_now_ns();
     const struct dv_load *loaded = dv_unit_find(unit, job->kernel);
     bool known = loaded != NULL;
-    atomic_store(&unit->building, !known);
-    divvy_status status = dv_unit_open(unit);
-    if (status == DIVVY_OK && !known)
-        loaded = dv_unit_load(unit, job->kernel);
-    atomic_store(&unit->building, false);
+    divvy_status status = known ? DIVVY_OK : build(unit, job->kernel, &loaded);
     if (status != DIVVY_OK) {
         char error[512];
         snprintf(error, sizeof error, "%s", dv_error_text());

@@ -136,13 +136,14 @@ static struct dv_seat *rise(struct dv_place *place)
 
 void dv_place_rise(struct dv_place *place, struct dv_job *job)
 {
-    if (place->core < 0 && place->leads)
+    const struct dv_crew *crew = job->crew;
+    bool sits = place->core >= 0;
+    if (!sits && (place->leads || dv_seat_is_taken(first_seat(crew))))
         return;
-    struct dv_crew *crew = job->crew;
-    struct dv_seat *seat = place->core >= 0 ? rise(place) : first_seat(crew);
+    struct dv_seat *seat = sits ? rise(place) : first_seat(crew);
     if (atomic_load(&seat->has_worker))
         call_worker(seat, job);
-    else if (!dv_seat_is_taken(seat) && dv_pool_has_others(job))
+    else if (dv_pool_has_others(job))
         dv_pool_hire_core((unsigned)(seat - dv_pool.seats), crew->bound);
 }
 

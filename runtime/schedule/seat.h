@@ -3,7 +3,8 @@
  * There is a seat for each core that some context uses; who runs partitions on a core holds its seat. It belongs to the
  * core's worker. A visitor, a thread of the program that waits for a job, takes the seat of the core where it stands, so
  * that the two do not take turns there: the worker sleeps until the visitor has left. Where no bound worker is in the
- * way it takes its crew's first, which has a worker only once a visitor sat elsewhere. Nobody's affinity is changed.
+ * way it takes its crew's first, which has a worker only once a visitor sat elsewhere, or slept while there were other jobs.
+ * Nobody's affinity is changed.
  *
  * Of the crews that have the same first seat, one visitor sits at a time, and leads: others would keep each other's
  * workers from their jobs. For the same reason a visitor that falls asleep leaves its seat meanwhile. */

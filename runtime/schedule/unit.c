@@ -1,7 +1,6 @@
 #include "schedule/unit.h"
 
 #include "base/clock.h"
-#include "base/ending.h"
 #include "base/log.h"
 #include "base/status.h"
 
@@ -72,11 +71,7 @@ divvy_status dv_unit_open(struct dv_unit *unit)
         break;
     }
     uint64_t begin = dv_now_ns();
-    dv_ending_hold();
-    divvy_status status = unit->backend->open(unit->host, &unit->facts, &unit->device, &unit->rates);
-    dv_ending_release();
-    if (status != DIVVY_OK)
-        return status;
+    DV_TRY(unit->backend->open(unit->host, &unit->facts, &unit->device, &unit->rates));
     atomic_store(&unit->open_ns, dv_now_ns() - begin);
     atomic_store_explicit(&unit->state, DV_UNIT_OPEN, memory_order_release);
     return DIVVY_OK;
@@ -113,9 +108,7 @@ const struct dv_load *dv_unit_load(struct dv_unit *unit, const divvy_kernel *ker
     struct dv_load *load = &unit->loads[unit->load_count++];
     *load = (struct dv_load){.kernel = kernel};
     uint64_t begin = dv_now_ns();
-    dv_ending_hold();
     load->status = unit->backend->load(unit->device, kernel, &load->loaded);
-    dv_ending_release();
     if (load->status != DIVVY_OK)
         load->error = strdup(dv_error_text());
     else if (load->loaded.granule == 0)

@@ -9,7 +9,7 @@
 
 enum { COUNT = 200000 };
 
-static const uint64_t A_WHILE_NS = 400000000;
+static const uint64_t A_WHILE_NS = 1000000000;
 
 /* Work that is worth looking for help. */
 static void work_a_little(divvy *dv)

@@ -278,8 +278,9 @@ static void check_slow_open(void)
     begin_hearing();
     divvy *dv = OPEN(.backend = "cpu,fake", .devices = "cpu,fake:0", .schedule = "dynamic", .log = "warn");
     fake_at(FAKE_STAGED)->open_slow_ns = FOR_EVER_NS;
-    STATUS(DIVVY_OK, run_mark(dv, (divvy_call_options){0}));
-    sleep_ms(50);
+    for (int k = 0; k < 5000 && !fake_at(FAKE_STAGED)->opening; k++)
+        STATUS(DIVVY_OK, run_mark(dv, (divvy_call_options){0}));
+    CHECK_EQ(fake_at(FAKE_STAGED)->opening, 1);
     uint64_t begin = wall_ns();
     divvy_close(dv);
     CHECK(wall_ns() - begin < NOT_FOR_EVER_NS);

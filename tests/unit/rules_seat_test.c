@@ -170,7 +170,7 @@ static void await_threads(unsigned count)
 }
 
 /* The first core has a worker only from when somebody stands elsewhere, and never more than one; a context whose workers
- * are not bound never needs it. */
+ * are not bound does not need it, as long as one thread alone calls. */
 static void check_threads(void)
 {
     const unsigned before = threads_at_first;
@@ -473,7 +473,10 @@ int main(void)
         puts("skipped: this needs two cores to which threads can be bound");
         return 77;
     }
-    threads_at_first = count_threads();
+    for (int k = 0; k < 100; k++, sleep_ms(1)) { // one that was joined may be seen a little longer
+        unsigned count = count_threads();
+        threads_at_first = k == 0 || count < threads_at_first ? count : threads_at_first;
+    }
     check_standing();
     check_moving();
     check_threads();

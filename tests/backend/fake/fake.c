@@ -138,6 +138,7 @@ static divvy_status open_device(const divvy_host *host, const divvy_device_facts
                                 divvy_rates *out_rates)
 {
     struct fake_order *order = &fake_orders[facts->handle];
+    atomic_fetch_add(&order->opening, 1);
     linger_inside(&order->open_slow_ns);
     if (atomic_load(&order->fail_open))
         return host->fail(host, DIVVY_NO_DEVICE, "the fake device was told not to open");

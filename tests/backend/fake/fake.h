@@ -37,6 +37,7 @@ struct fake_order {
 
     /* What the device has done. */
     atomic_int probed;  /* of the first device: probing has begun */
+    atomic_int opening; /* opens that have begun */
     atomic_int loading; /* builds that have begun */
     atomic_int nice;    /* of the thread that started its last partition */
     atomic_int opened, closed, loaded, started, finished, copied;
