@@ -150,7 +150,7 @@ bool dv_ready_make(struct dv_job *job, struct dv_member *member)
     struct dv_pace *pace = &job->plan.paces[dv_job_index_of(job, member)];
     pace->fixed_ns = fixed_ns(job, member);
     pace->granule = dv_job_granule(job, member->loaded.granule);
-    pace->cap = dv_job_cap(pace->cap, pace->granule);
+    DV_UPDATE(pace->cap, dv_job_cap(pace->cap, pace->granule)); /* a core's, which its visitor reads, stays */
     pace->staged = unit->facts.staged;
     pace->upload_ns = unit->facts.staged ? upload_ns(job, unit) : 0;
     pace->copy_ns = unit->facts.staged ? copy_ns(job, unit) : 0;
