@@ -244,8 +244,8 @@ divvy_status dv_cl_try(struct dv_cl_device *device, struct dv_cl_kernel *loaded,
 
 /* ---- exit.c ---- */
 
-/* From now on the end of the process waits, for a few seconds at most, half a minute for builds and probing, until no call is in progress
- * and no partition in flight. */
+/* From now on the end of the process waits, for a few seconds at most, half a minute for builds and probing, until no
+ * call is in progress and no partition in flight. */
 void dv_cl_guard_exit(const divvy_host *host);
 
 /* Around probing, and each build: the same for what drivers and compilers meanwhile leave to be destructed at the end. */

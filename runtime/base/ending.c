@@ -17,29 +17,31 @@ static const uint64_t PATIENCE_NS = 30000000000;
 
 static atomic_uint holding;
 
+#ifdef __linux__
 /* NOLINTBEGIN(bugprone-reserved-identifier) */
 extern int __cxa_thread_atexit_impl(void (*end)(void *), void *object, void *library) __attribute__((weak));
 extern void *__dso_handle __attribute__((visibility("hidden")));
 /* NOLINTEND(bugprone-reserved-identifier) */
 
-#ifdef __linux__
 static void wait_at_end(void *unused)
 {
     (void)unused;
     dv_ending_wait();
 }
-#endif
 
 void dv_ending_guard(void)
 {
-#ifdef __linux__
     static atomic_int guarded; /* the process that is: a child of fork has a main thread of its own */
     const int process = (int)getpid();
     bool main_thread = (int)gettid() == process;
     if (main_thread && __cxa_thread_atexit_impl && atomic_exchange(&guarded, process) != process)
         __cxa_thread_atexit_impl(wait_at_end, NULL, &__dso_handle);
-#endif
 }
+#else
+void dv_ending_guard(void)
+{
+}
+#endif
 
 void dv_ending_hold(void)
 {

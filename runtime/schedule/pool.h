@@ -2,7 +2,8 @@
  *
  * Each core that some context uses has a worker, a thread bound to it, but for a context's first one: there works the
  * thread that waits for a job (see seat.h, also for when it gets one; a context of one core has one from its first
- * divvy_submit on). Other devices have a worker each, which drives the device and mostly sleeps. Idle workers spin briefly, then sleep. */
+ * divvy_submit on). Other devices have a worker each, which drives the device and mostly sleeps. Idle workers spin
+ * briefly, then sleep. */
 #ifndef DV_POOL_H
 #define DV_POOL_H
 

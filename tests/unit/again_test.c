@@ -41,8 +41,12 @@ static struct dv_member *device_of(struct dv_job *job)
     return &job->members[job->crew->core_count];
 }
 
-static void release(struct dv_job *job)
+static void see_through(struct dv_job *job)
 {
+    bool free;
+    CHECK_EQ(dv_pool_publish(job, false, &free), DIVVY_OK);
+    dv_pool_wait(job, &(struct dv_place){.core = -1});
+    CHECK_EQ(job->status, DIVVY_OK);
     job->future_held = false;
     dv_job_release(job);
 }
@@ -51,16 +55,12 @@ static void release(struct dv_job *job)
 static void run(struct dv_job *job, uint *y)
 {
     memset(y, 0xee, COUNT * sizeof *y);
-    bool free;
     dv_pool_hire_first(job->crew);
-    CHECK_EQ(dv_pool_publish(job, false, &free), DIVVY_OK);
-    dv_pool_wait(job, &(struct dv_place){.core = -1});
-    CHECK_EQ(job->status, DIVVY_OK);
+    see_through(job);
     size_t wrong = 0;
     for (uint i = 0; i < COUNT; i++)
         wrong += y[i] != expected[i];
     CHECK_EQ(wrong, 0);
-    release(job);
 }
 
 /* A job in whose memory the device has already worked, so that it is there from the start. */
@@ -123,11 +123,7 @@ static void check_built_meanwhile(void)
             CHECK_EQ(jobs[k]->latecomers, !again);
             run(jobs[k], y[k]);
         }
-        struct dv_job *prepares = dv_job_make_preparing(&crew, &toil_kernel);
-        bool free;
-        CHECK_EQ(dv_pool_publish(prepares, false, &free), DIVVY_OK);
-        dv_pool_wait(prepares, &(struct dv_place){.core = -1});
-        release(prepares);
+        see_through(dv_job_make_preparing(&crew, &toil_kernel));
     }
     CHECK(dv_crew_close(&crew));
 }

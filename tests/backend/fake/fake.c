@@ -84,17 +84,12 @@ static void look_inside(void)
 }
 
 /* As libraries do, the first one registers what is destroyed in the end. */
-static void go_in(void)
+static void linger_inside(const _Atomic uint64_t *ns)
 {
     static atomic_bool registered;
     atomic_fetch_add(&inside, 1);
     if (!atomic_exchange(&registered, true))
         atexit(look_inside);
-}
-
-static void linger_inside(const _Atomic uint64_t *ns)
-{
-    go_in();
     linger(ns);
     atomic_fetch_sub(&inside, 1);
 }
